@@ -1,0 +1,108 @@
+"""Settings of the runtime: how apps are started, watched, restarted, put to sleep and stopped."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MIB = 1024**2
+DAY = 86_400
+
+
+class StartSettings(BaseModel):
+    """From the start of a container to its first answer (spaces-behaviour 3.7). Seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    longest: float = Field(
+        7200.0, gt=0, description="The most that startup_duration_timeout in a README may give."
+    )
+    probe_first: float = Field(0.05, gt=0, description="Between the first looks at a new app.")
+    probe_most: float = Field(1.0, gt=0, description="Between looks at one that takes its time.")
+    probe_timeout: float = Field(15.0, gt=0, description="For one answer; then it is asked again.")
+    misplaced_notice: float = Field(
+        5.0, ge=0, description="Listening elsewhere for so long is told while waiting."
+    )
+    misplaced_fail: float | None = Field(
+        None, gt=0, description="Listening elsewhere for so long fails the start; None: never."
+    )
+    build_patience: float = Field(
+        10.0, ge=0, description="A build this young is awaited before an older version is started."
+    )
+
+
+class StopSettings(BaseModel):
+    """From the last new request to the end of the container. Seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    drain: float = Field(
+        30.0, ge=0, description="Requests under way may take so long at a change of version."
+    )
+    drain_least: float = Field(
+        1.0, ge=0, description="The old version stays at least so long, until every proxy knows."
+    )
+    drain_end: float = Field(
+        5.0, ge=0, description="Requests under way may take so long at pause, sleep and delete."
+    )
+    grace: float = Field(30.0, ge=0, description="Between SIGTERM and SIGKILL.")
+
+
+class CrashSettings(BaseModel):
+    """What happens when an app that had answered ends (3.7.4). Seconds, except `limit`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    limit: int = Field(5, ge=0, description="Restarts in a row; then the Space is left stopped.")
+    backoff: float = Field(1.0, ge=0, description="Before the first restart; doubles each time.")
+    backoff_most: float = Field(60.0, ge=0, description="The longest wait before a restart.")
+    reset: float = Field(600.0, ge=0, description="Having run so long wipes the count.")
+
+
+class PlacementSettings(BaseModel):
+    """How much of the host is promised to apps."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cpu_overcommit: float | None = Field(
+        None, gt=0, description="Cores promised to apps, as a multiple of the host's; None: any."
+    )
+    memory_overcommit: float | None = Field(
+        40.0, gt=0, description="Memory promised, as a multiple of the host's; None: any."
+    )
+    memory_reserve: int = Field(
+        512 * MIB, ge=0, description="Bytes of the host's memory that no single app is given."
+    )
+
+
+class ContainerSettings(BaseModel):
+    """What every app's container is limited to besides its flavour. Sizes in bytes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pids: int = Field(1024, ge=16, description="Processes and threads.")
+    nofile: int = Field(8192, ge=256, description="Open files of one process.")
+    shm: int = Field(1024 * MIB, ge=MIB, description="Shared memory; at most half of the memory.")
+    tmp: int = Field(2048 * MIB, ge=MIB, description="Temporary files; at most half of the memory.")
+    home: int = Field(
+        4096 * MIB, ge=MIB, description="The home folder; at most half of the memory."
+    )
+    hub_endpoint: bool = Field(
+        False, description="Set HF_ENDPOINT to this hub, for client libraries inside the apps."
+    )
+
+
+class RuntimeSettings(BaseModel):
+    """The supervisor of the apps."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    start: StartSettings = StartSettings()
+    stop: StopSettings = StopSettings()
+    crash: CrashSettings = CrashSettings()
+    placement: PlacementSettings = PlacementSettings()
+    container: ContainerSettings = ContainerSettings()
+    sleep_free: int | None = Field(
+        2 * DAY, ge=1, description="Idle seconds after which free hardware sleeps; None: never."
+    )
+    engine_retry: float = Field(1.0, gt=0, description="Seconds between looks at a lost engine.")
+    sweep: float = Field(60.0, gt=0, description="Seconds between comparisons of all with all.")
