@@ -1,0 +1,98 @@
+"""Who may read or write a repository: asked of whoever runs the git server, for every transport.
+
+The hub answers from the ledger (`spaceport.authorize`); `OpenFolder` lets everybody do everything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from gitserver.repositories import Repositories
+from spaceport.names import SpaceKey
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
+
+
+class Service(StrEnum):
+    """What a client asks for; the words of the wire."""
+
+    UPLOAD_PACK = "upload-pack"  # reading
+    RECEIVE_PACK = "receive-pack"  # writing
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a client showed. `token` is a secret and never in `repr`.
+
+    A token counts wherever a client can put it: as password with any user name, as user name with
+    an empty password, or as Bearer. Nothing at all is an anonymous client.
+    """
+
+    user: str = ""
+    token: str = field(default="", repr=False)
+
+    @property
+    def anonymous(self) -> bool:
+        return not self.token
+
+
+@dataclass(frozen=True)
+class Admission:
+    """Come in: the repository, and who it is that came."""
+
+    key: SpaceKey
+    actor_id: str | None = None
+    label: str = ""
+    """What people call the repository (`author/name`)."""
+    detail: Mapping[str, str] = field(default_factory=dict)
+    """Handed on to the hooks with a push."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Stay out: 401 (a login might help), 403 (may read, not write), 404 (nothing to see), 429."""
+
+    status: int
+    message: str
+    retry_after: int | None = None
+    """Seconds, with 429."""
+
+
+class GitAccess(Protocol):
+    """Asked before each request; the answer must not tell absent from hidden (GIT-27)."""
+
+    async def admit(
+        self, credentials: Credentials, author: str, name: str, service: Service, address: str
+    ) -> Admission | Refusal:
+        """Whether this client may use `service` on `author/name` (without `.git`)."""
+        ...
+
+
+class OpenFolder:
+    """Everybody may read and write whatever is there: for tests and a folder of one's own.
+
+    `keys` maps `author/name` to the key of the repository.
+    """
+
+    def __init__(self, repositories: Repositories, keys: Mapping[str, SpaceKey]) -> None:
+        self._repositories = repositories
+        self._keys = keys
+
+    async def admit(
+        self, credentials: Credentials, author: str, name: str, service: Service, address: str
+    ) -> Admission | Refusal:
+        key = self._keys.get(f"{author}/{name}")
+        if key is None or not self._repositories.exists(key):
+            return Refusal(404, "There is no such repository.")
+        return Admission(key, actor_id=credentials.user or None, label=f"{author}/{name}")
+
+
+def repository_name(text: str) -> str | None:
+    """The name in an address, without one `.git` at its end; None for what no repository has."""
+    name = text.removesuffix(".git")
+    plain = _PLAIN_NAME.fullmatch(name) and not name.startswith(".") and ".." not in name
+    return name if plain else None

@@ -1,0 +1,1 @@
+"""Reading packs, walking what refs reach, and making packs, on raw bytes."""

@@ -1,0 +1,1 @@
+"""receive-pack: taking pushes, checking them in quarantine, and making them durable."""

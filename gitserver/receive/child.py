@@ -1,0 +1,106 @@
+"""Children: processes of our own for what is dangerous or long, and what to make of their end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import signal
+import sys
+from pathlib import Path
+
+import gitserver
+from config.git import GitSettings
+from gitserver.receive.job import Job, Result
+from gitserver.receive.quarantine import Quarantine
+
+_log = logging.getLogger(__name__)
+_ROOT = str(Path(gitserver.__file__).parent.parent)
+_PROGRAM = (
+    "import importlib, sys; sys.path.insert(0, sys.argv[1]); "
+    "importlib.import_module(sys.argv[2]).main()"
+)
+
+
+def make_job(
+    quarantine: Quarantine, objects: Path, tips: tuple[str, ...], settings: GitSettings
+) -> Job:
+    """The job for the pack received into `quarantine`."""
+    push, check = settings.push, settings.check
+    return Job(
+        pack=str(quarantine.pack),
+        quarantine=str(quarantine.folder),
+        objects=str(objects),
+        tips=tips,
+        max_objects=push.objects,
+        max_inflated=push.inflated_bytes,
+        max_object=push.object_bytes,
+        max_metadata=push.metadata_bytes,
+        max_ratio=push.inflate_ratio,
+        max_depth=push.delta_depth,
+        max_path=push.path_bytes,
+        max_folders=push.tree_depth,
+        max_symlink=push.symlink_bytes,
+        memory=check.memory,
+        cpu=check.cpu,
+        keep=check.base_cache,
+    )
+
+
+async def run_child(
+    module: str, task: str, wall: float, descriptors: tuple[int, ...] = ()
+) -> tuple[int, bytes, bytes]:
+    """Run `main` of a module of ours in a process of its own, `task` on its standard input.
+
+    Gives its status, output and errors. It is killed when we are cancelled, and after `wall`
+    seconds; then raises `TimeoutError`.
+    """
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", "-S", "-c", _PROGRAM, _ROOT, module),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        pass_fds=descriptors,
+        env={"LC_ALL": "C.UTF-8"},
+    )
+    try:
+        async with asyncio.timeout(wall):
+            answer, errors = await child.communicate(task.encode())
+    finally:
+        if child.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                child.kill()
+            await child.wait()
+    return child.returncode or 0, answer, errors
+
+
+async def examine_pack(job: Job, mark: int, wall: float) -> Result:
+    """The verdict of the child on a pack, also when the child fails.
+
+    `mark` is the quarantine's descriptor: the child holds it too, so that nobody sweeps the folder
+    away while it writes there.
+    """
+    try:
+        status, answer, errors = await run_child(
+            "gitserver.receive.examine", job.to_json(), wall, (mark,)
+        )
+    except TimeoutError:
+        return Result(error="the pack takes too long to be read")
+    if status == 0:
+        return Result.from_json(answer.decode())
+    if status in (-signal.SIGXCPU, -signal.SIGKILL):
+        return Result(error="the pack takes too much time or memory to be read")
+    _log.error("reading a pack failed (%s): %s", status, errors[-2000:].decode("utf-8", "replace"))
+    return Result(error="the pack could not be read")
+
+
+async def join_packs(objects: Path, incoming: Path, key: str, settings: GitSettings) -> int:
+    """Let a child join the small packs of a repository; how many went (see `maintenance`)."""
+    check = settings.check
+    task = {"objects": str(objects), "incoming": str(incoming), "key": key, "memory": check.memory}
+    status, answer, errors = await run_child("gitserver.maintenance", json.dumps(task), check.wall)
+    if status:
+        _log.error("joining packs of %s failed: %s", key, errors[-2000:].decode("utf-8", "replace"))
+        return 0
+    return int(answer)

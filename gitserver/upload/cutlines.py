@@ -1,0 +1,14 @@
+"""The lines that tell a client where its history is cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gitserver import pktline
+from gitserver.upload.answers import Event
+
+
+def cut_lines_of(event: Event, frame: Callable[[bytes], bytes]) -> bytes:
+    lines = [f"shallow {oid}" for oid in event["shallow"]]
+    lines += [f"unshallow {oid}" for oid in event["unshallow"]]
+    return b"".join(frame(pktline.line(line.encode())) for line in lines)
