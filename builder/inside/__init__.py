@@ -1,0 +1,1 @@
+"""Scripts that run in containers, with the standard library only; never imported by Spaceport."""
