@@ -1,0 +1,28 @@
+"""When a Space is put to sleep (spaces-behaviour 8.3); pure."""
+
+from __future__ import annotations
+
+from config.catalogue import Flavor
+
+NEVER = -1
+
+
+def sleep_after(flavor: Flavor, asked: int | None, free_seconds: int | None) -> float | None:
+    """Seconds without use after which the Space sleeps; None: never.
+
+    Free hardware sleeps when the installation says, whatever was asked (8.3.1); paid hardware only
+    when asked (8.3.2, 8.3.3).
+    """
+    if not flavor.paid:
+        return free_seconds
+    return None if asked is None or asked == NEVER else asked
+
+
+def idle_seconds(now: float, *moments: float, open_connections: int) -> float:
+    """Since the latest of `moments`: the last use, the first answer, our own start. Unix times.
+
+    Our own start counts, since nobody noted the use before it.
+    """
+    if open_connections > 0:
+        return 0.0
+    return max(0.0, now - max(moments))

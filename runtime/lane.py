@@ -1,0 +1,275 @@
+"""One lane per Space: look, decide, act, until there is nothing left to do; then wait.
+
+Level triggered: `poke` says *look*, never what to do. The memory of a lane (who watches which
+replica, since when one drains) can be lost at any time: ledger and engine say all that matters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+
+from runtime import act, steps
+from runtime.decide import decide
+from runtime.facts import Facts, read_facts
+from runtime.idleness import idle_seconds, sleep_after
+from runtime.tools import Tools
+from runtime.view import End, Sighting, View
+from runtime.watches import Watches
+from spaceport.engine import (
+    LABEL_REPLICA,
+    LABEL_SPACE,
+    EngineDown,
+    Handle,
+    Observed,
+)
+from spaceport.errors import NotFound
+from spaceport.ledger.columns import now
+from spaceport.ledger.replicas import Replica
+from spaceport.names import SpaceKey
+from spaceport.states import ReplicaState
+
+logger = logging.getLogger(__name__)
+
+MOST_ROUNDS = 40  # looks in a row; more would mean that steps do not do what was decided
+RETRY = 5.0  # seconds, after an error that nobody foresaw
+LOG_PATIENCE = 5.0  # seconds for the last lines of a stopped container
+
+
+class Lane:
+    """`idle` when it neither works nor watches anything: it may be thrown away then."""
+
+    def __init__(self, key: SpaceKey, tools: Tools) -> None:
+        self.key = key
+        self._tools = tools
+        self._wake = asyncio.Event()
+        self.waits_for_room = False
+        self._task: asyncio.Task[None] | None = None
+        self._watches = Watches(tools, self.poke)
+        self._draining: dict[str, float] = {}  # replica id → time of the loop
+        self._refused: dict[str, End] = {}  # replica id → the engine would not start it
+        self._stopping: dict[str, asyncio.Task[None]] = {}  # by replica id
+
+    def poke(self) -> None:
+        """Look again, now or right after what is being done."""
+        self._wake.set()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+
+    @property
+    def idle(self) -> bool:
+        at_work = self._task is not None and not self._task.done()
+        return not at_work and not self._watches and not self._stopping
+
+    def watches(self, handle: Handle) -> bool:
+        return self._watches.has(handle)
+
+    async def close(self) -> None:
+        """End all tasks; what runs goes on running."""
+        tasks = [*self._stopping.values(), *([self._task] if self._task else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._watches.close()
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                again = await self._settle()
+            except EngineDown:
+                again = self._tools.settings.engine_retry
+            except Exception:
+                logger.exception("the lane of Space %s failed", self.key)
+                again = RETRY
+            if again is None and not self._wake.is_set():
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), again)
+
+    async def _settle(self) -> float | None:
+        """Act until nothing is due; after how many seconds something may be, if anything."""
+        for _ in range(MOST_ROUNDS):
+            await self._tools.publisher.refresh(self.key)
+            view = await self._look()
+            if view is None:
+                return None
+            decision = decide(view)
+            due = [step for step in decision.steps if not self._under_way(step)]
+            if not due:
+                return decision.again
+            for step in due:
+                await self._act(step)
+        logger.error("Space %s does not settle: %s", self.key, due)
+        return RETRY
+
+    def _under_way(self, step: steps.Step) -> bool:
+        return isinstance(step, steps.Stop) and step.replica_id in self._stopping
+
+    # looking
+
+    async def _look(self) -> View | None:
+        tools = self._tools
+        facts = await tools.pools.run("db", self._read)
+        if facts is None:
+            return None
+        self.waits_for_room = facts.room.failure is not None
+        found = await self._containers()
+        living = {replica.id: replica for replica in facts.overview.replicas}
+        claimed = {} if found is None else by_replica(found, living)
+        await self._watches.keep_up(facts.overview, claimed if found is not None else None)
+        self._forget_all_but(living)
+        unknown = () if found is None else strays(found, claimed)
+        return View(
+            now=now(),
+            overview=facts.overview,
+            settings=tools.settings,
+            engine_up=found is not None,
+            sightings={key: self._sight(living[key], claimed.get(key)) for key in living},
+            strays=unknown,
+            fresh=facts.fresh,
+            gone=facts.gone,
+            room=facts.room,
+            idle_seconds=self._idle(facts),
+            sleep_after=self._sleep_after(facts),
+        )
+
+    def _read(self) -> Facts | None:
+        with self._tools.ledger.read() as tx:
+            try:
+                return read_facts(tx, self.key, self._tools)
+            except NotFound:
+                return None
+
+    async def _containers(self) -> list[Observed] | None:
+        """None while the engine does not answer."""
+        tools = self._tools
+        try:
+            found = await tools.pools.run("engine", tools.engine.list, {LABEL_SPACE: self.key})
+        except EngineDown:
+            return None
+        return [one for one in found if LABEL_REPLICA in one.labels]
+
+    def _sight(self, replica: Replica, container: Observed | None) -> Sighting:
+        loop, watch = asyncio.get_running_loop(), self._watches.of(replica.id)
+        draining = replica.state is ReplicaState.DRAINING
+        since = self._draining.setdefault(replica.id, loop.time()) if draining else loop.time()
+        seen = Sighting(
+            container=container,
+            end=self._refused.get(replica.id),
+            draining_for=loop.time() - since,
+            in_flight=self._tools.traffic.in_flight(replica.id),
+        )
+        return seen if watch is None else watch.sight(seen)
+
+    def _forget_all_but(self, living: dict[str, Replica]) -> None:
+        for memory in (self._draining, self._refused):
+            for replica_id in memory.keys() - living.keys():
+                del memory[replica_id]
+
+    def _idle(self, facts: Facts) -> float | None:
+        serving = [one.ready_at for one in facts.overview.serving if one.ready_at is not None]
+        if not serving:
+            return None
+        traffic = self._tools.traffic
+        return idle_seconds(
+            time.time(),
+            traffic.last_used(self.key),
+            self._tools.began,
+            max(serving).timestamp(),
+            open_connections=traffic.open_connections(self.key),
+        )
+
+    def _sleep_after(self, facts: Facts) -> float | None:
+        space, live, catalogue = facts.overview.space, facts.overview.live, self._tools.catalogue
+        if live is None or not catalogue.has_flavor(live.flavor):
+            return None
+        flavor = catalogue.flavor(live.flavor)
+        return sleep_after(flavor, space.sleep_seconds, self._tools.settings.sleep_free)
+
+    # acting
+
+    async def _act(self, step: steps.Step) -> None:
+        tools = self._tools
+        match step:
+            case steps.Start(release_id):
+                await self._start(release_id)
+            case steps.Stop():
+                self._stopping[step.replica_id] = asyncio.create_task(self._stop(step))
+            case steps.Remove(handle):
+                await tools.pools.run("engine", tools.engine.remove, handle)
+            case steps.Purge():
+                await tools.pools.run("files", act.purge, tools, self.key)
+            case _:
+                await tools.pools.run("db", act.write, tools, self.key, step)
+                await self._after_write(step)
+
+    async def _after_write(self, step: steps.Step) -> None:
+        """A drained replica's WebSockets would live for ever: they reconnect to the new route."""
+        if isinstance(step, steps.Gone | steps.Crashed | steps.Fail):
+            self._tools.room_made()
+        if not isinstance(step, steps.Promote | steps.Drain):
+            return
+        await self._tools.publisher.refresh(self.key)
+        facts = await self._tools.pools.run("db", self._read)
+        for replica in facts.overview.replicas if facts else ():
+            if replica.state is ReplicaState.DRAINING:
+                self._tools.traffic.cut(replica.id, websockets_only=True)
+
+    async def _start(self, release_id: str) -> None:
+        tools = self._tools
+        started = await tools.pools.run("engine", act.start, tools, self.key, release_id)
+        if started is None:
+            return
+        facts = await tools.pools.run("db", self._read)
+        if facts is None:
+            return
+        watch = await self._watches.add(facts.overview, started.replica)
+        if started.failure is not None:
+            self._refused[started.replica.id] = End(started.failure)
+            watch.refused(started.failure)
+        else:
+            watch.started_by_us()
+
+    async def _stop(self, step: steps.Stop) -> None:
+        tools, watch = self._tools, self._watches.of(step.replica_id)
+        if watch is not None:
+            watch.dismissed = True
+        try:
+            tools.traffic.cut(step.replica_id)
+            await tools.pools.follow(act.stop, tools, step.handle, tools.settings.stop.grace)
+            if watch is not None:
+                await watch.finished(LOG_PATIENCE)
+            await tools.pools.run("engine", tools.engine.remove, step.handle)
+            await tools.pools.run("db", act.gone, tools, step.replica_id)
+            tools.room_made()
+        except EngineDown:
+            await asyncio.sleep(tools.settings.engine_retry)
+        except Exception:
+            logger.exception("replica %s could not be stopped", step.replica_id)
+            await asyncio.sleep(RETRY)
+        finally:
+            self._stopping.pop(step.replica_id, None)
+            self.poke()
+
+
+def by_replica(found: list[Observed], living: dict[str, Replica]) -> dict[str, Observed]:
+    """Which container is which replica: by the handle noted, else by the label."""
+    handles = {replica.handle: replica.id for replica in living.values() if replica.handle}
+    claimed: dict[str, Observed] = {}
+    for one in found:
+        replica_id = handles.get(one.handle)
+        label = one.labels[LABEL_REPLICA]
+        if replica_id is None and label in living and living[label].handle is None:
+            replica_id = label
+        if replica_id is not None:
+            claimed[replica_id] = one
+    return claimed
+
+
+def strays(found: list[Observed], claimed: dict[str, Observed]) -> tuple[Handle, ...]:
+    """Containers that no living replica claims."""
+    known = {one.handle for one in claimed.values()}
+    return tuple(one.handle for one in found if one.handle not in known)

@@ -1,0 +1,196 @@
+"""The supervisor: a lane for each Space that anything is to be done for.
+
+It follows the event log, sweeps everything at its start and every minute, and hears from the
+engine. Nothing is stopped when it stops: the next one adopts what runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from config.catalogue import Catalogue
+from config.runtime import RuntimeSettings
+from runtime.lane import Lane
+from runtime.placement import Capacity
+from runtime.proxy.routes import Route
+from runtime.publisher import Publish, Publisher
+from runtime.tools import Host, NoTraffic, Secrets, Tools, TrafficSource
+from spaceport.engine import LABEL_REPLICA, LABEL_SPACE, Engine, EngineDown, Handle
+from spaceport.follower import Follower
+from spaceport.ledger import Ledger, spaces
+from spaceport.ledger.overview import restless
+from spaceport.names import SpaceKey
+from spaceport.pools import Pools
+from spaceport.stage import Wanted
+
+logger = logging.getLogger(__name__)
+
+CURSOR = "runtime"
+
+
+def _nothing_to_clean(_key: SpaceKey) -> None:
+    """The harmless `cleanup`."""
+
+
+class Supervisor:
+    """One for each ledger and engine. Create it inside the loop, then `await run()`."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        pools: Pools,
+        engine: Engine,
+        *,
+        settings: RuntimeSettings,
+        catalogue: Catalogue,
+        instance: str,
+        data: Path,
+        hub_url: str,
+        space_host: Callable[[str], str],
+        secrets: Secrets,
+        publish: Publish,
+        traffic: TrafficSource | None = None,
+        cleanup: Callable[[SpaceKey], None] = _nothing_to_clean,
+    ) -> None:
+        """`publish` takes each new table of routes, on the loop. `cleanup` removes what a deleted
+        Space left on disk before its row goes; it blocks and may be called again. `space_host`
+        turns a host label into the public host."""
+        self._publisher = Publisher(ledger, pools, engine, publish, data=data, hub_url=hub_url)
+        self._host = Host()
+        self._tools = Tools(
+            ledger=ledger,
+            pools=pools,
+            engine=engine,
+            publisher=self._publisher,
+            traffic=traffic or NoTraffic(),
+            settings=settings,
+            catalogue=catalogue,
+            instance=instance,
+            data=data,
+            hub_url=hub_url,
+            space_host=space_host,
+            secrets=secrets,
+            cleanup=cleanup,
+            room_made=self._room_made,
+            host=self._host,
+            began=time.time(),
+        )
+        self._lanes: dict[SpaceKey, Lane] = {}
+        self._errands: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Supervise until cancelled. Apps go on running after that."""
+        ended = threading.Event()
+        await self._publisher.load()
+        watcher = asyncio.create_task(self._hear_from_engine(ended))
+        follower = Follower(
+            CURSOR,
+            self._tools.ledger,
+            self._tools.pools,
+            self._poke,
+            self._sweep,
+            sweep_seconds=self._tools.settings.sweep,
+        )
+        try:
+            await follower.run()
+        finally:
+            ended.set()
+            watcher.cancel()
+            await asyncio.gather(watcher, *self._errands, return_exceptions=True)
+            await asyncio.gather(*(lane.close() for lane in self._lanes.values()))
+            self._lanes.clear()
+
+    def on_demand(self, route: Route) -> None:
+        """A visitor came to a Space that sleeps: want it running. For `Proxy(on_demand=...)`."""
+        errand = asyncio.get_running_loop().create_task(self._want_awake(route.space_key))
+        self._errands.add(errand)
+        errand.add_done_callback(self._errands.discard)
+
+    async def _want_awake(self, key: SpaceKey) -> None:
+        try:
+            await self._tools.pools.run("db", self._wake, key)
+        except Exception:
+            logger.exception("Space %s could not be woken", key)
+
+    def _wake(self, key: SpaceKey) -> None:
+        with self._tools.ledger.write() as tx:
+            if spaces.get(tx, key).wanted is Wanted.ASLEEP:  # never what was paused
+                spaces.want(tx, key, Wanted.RUNNING)
+
+    # who looks
+
+    async def _poke(self, key: SpaceKey) -> None:
+        if key not in self._lanes:
+            self._lanes[key] = Lane(key, self._tools)
+        self._lanes[key].poke()
+
+    async def _sweep(self) -> Iterable[SpaceKey]:
+        """Whoever may need something; and lanes that need nothing any more are let go."""
+        for key in [key for key, lane in self._lanes.items() if lane.idle]:
+            del self._lanes[key]
+        await self._measure_host()
+        keys = await self._tools.pools.run("db", self._restless)
+        return keys | await self._owners_of_containers()
+
+    def _restless(self) -> set[SpaceKey]:
+        with self._tools.ledger.read() as tx:
+            return restless(tx)
+
+    async def _measure_host(self) -> None:
+        if self._host.capacity != Capacity():
+            return
+        with suppress(EngineDown):
+            info = await self._tools.pools.run("engine", self._tools.engine.probe)
+            self._host.capacity = Capacity.of(info)
+
+    async def _owners_of_containers(self) -> set[SpaceKey]:
+        """The Spaces of all app containers; one whose Space is unknown is removed here."""
+        pools, engine = self._tools.pools, self._tools.engine
+        try:
+            found = await pools.run("engine", engine.list, {})
+            owned = {
+                one.handle: one.labels.get(LABEL_SPACE, "")
+                for one in found
+                if LABEL_REPLICA in one.labels
+            }
+            known = await pools.run("db", self._known, set(owned.values()))
+            for handle, key in owned.items():
+                if key not in known:
+                    await pools.run("engine", engine.remove, handle)
+        except EngineDown:
+            return set()
+        return known
+
+    def _known(self, keys: set[SpaceKey]) -> set[SpaceKey]:
+        with self._tools.ledger.read() as tx:
+            return keys & {*spaces.keys(tx), *spaces.keys(tx, deleted=True)}
+
+    async def _hear_from_engine(self, ended: threading.Event) -> None:
+        loop, tools = asyncio.get_running_loop(), self._tools
+
+        def changed(handle: Handle) -> None:
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._poke_owner, handle)
+
+        while True:
+            try:
+                await tools.pools.follow(tools.engine.watch, changed, ended.is_set)
+            except Exception:
+                logger.exception("the engine's events cannot be followed")
+            await asyncio.sleep(tools.settings.engine_retry)
+
+    def _room_made(self) -> None:
+        for lane in self._lanes.values():
+            if lane.waits_for_room:
+                lane.poke()
+
+    def _poke_owner(self, handle: Handle) -> None:
+        for lane in self._lanes.values():
+            if lane.watches(handle):
+                lane.poke()
