@@ -1,0 +1,149 @@
+"""What a repository contains: trees, paths, refs, commits (hub-api 5)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from gitserver.content import Kind, TreeEntry
+from gitserver.history import Commit
+from hub.api.body import Body, read_bytes
+from hub.api.call import Call, answer
+from hub.api.errors import ApiError, entry_not_found, revision_not_found
+from hub.api.large import lfs_json
+from hub.api.pages import limit_of, next_link, offset_of
+from hub.api.wire import stamp
+from spaceport.errors import NotFound
+
+TREE_PAGE = 1000
+_HEADS, _TAGS = "refs/heads/", "refs/tags/"
+
+
+class Paths(Body):
+    paths: list[str]
+    expand: bool = False
+
+
+async def revision_of(call: Call) -> str:
+    """The commit that `{rev}` of the path names. Raises `RevisionNotFound`."""
+    try:
+        return await call.git(call.context.content.resolve, call.space.key, call.part("rev"))
+    except NotFound:
+        raise revision_not_found(call.part("rev")) from None
+
+
+async def tree(call: Call) -> web.StreamResponse:
+    """The entries of a folder, with `recursive` all below it, in pages."""
+    path = call.request.match_info.get("path", "").strip("/")
+    revision = await revision_of(call)
+    try:
+        found = await call.git(
+            call.context.content.tree, call.space.key, revision, path, call.flag("recursive")
+        )
+    except NotFound:
+        raise entry_not_found(path, revision) from None
+    limit = min(limit_of(call), TREE_PAGE) if "limit" in call.request.query else TREE_PAGE
+    start = offset_of(call)
+    page = found[start : start + limit]
+    shown = await call.git(_entries, call, revision, page)
+    headers = {"X-Repo-Commit": revision}
+    if start + limit < len(found):
+        headers["Link"] = next_link(call, p=str(start + limit))
+    return answer(shown, headers=headers)
+
+
+async def paths_info(call: Call) -> web.StreamResponse:
+    """The entries of the given paths; those that are not there are left out. A form, or JSON."""
+    paths = await _paths(call)
+    if len(paths) > call.limits.paths:
+        raise ApiError(400, f"At most {call.limits.paths} paths can be asked about at once")
+    revision = await revision_of(call)
+    return answer(await call.git(_known, call, revision, paths))
+
+
+async def refs(call: Call) -> web.StreamResponse:
+    """Branches and tags with the commits they lead to."""
+    found = await call.git(_refs, call)
+    if call.flag("include_prs"):
+        found["pullRequests"] = []
+    return answer(found)
+
+
+async def commits(call: Call) -> web.StreamResponse:
+    """The history of a revision, newest first, in pages."""
+    revision = await revision_of(call)
+    limit, start = limit_of(call), offset_of(call)
+    found = await call.git(call.context.content.commits, call.space.key, revision, start, limit + 1)
+    headers = {"Link": next_link(call, p=str(start + limit))} if len(found) > limit else None
+    return answer([_commit(commit) for commit in found[:limit]], headers=headers)
+
+
+def _entries(call: Call, revision: str, found: list[TreeEntry]) -> list[dict[str, Any]]:
+    """Blocks: run it on the pool `git`."""
+    return [_entry(call, revision, entry) for entry in found]
+
+
+def _entry(call: Call, revision: str, entry: TreeEntry) -> dict[str, Any]:
+    if entry.kind is Kind.DIRECTORY:
+        return {"type": "directory", "oid": entry.oid, "size": 0, "path": entry.path}
+    shown: dict[str, Any] = {
+        "type": "file" if entry.kind in (Kind.FILE, Kind.SYMLINK) else "submodule",
+        "oid": entry.oid,
+        "size": entry.size,
+        "path": entry.path,
+    }
+    large = lfs_json(call.context.content, call.space.key, revision, entry)
+    if large is not None:
+        shown |= {"lfs": large, "size": large["size"]}
+    return shown
+
+
+def _known(call: Call, revision: str, paths: list[str]) -> list[dict[str, Any]]:
+    shown = []
+    for path in paths:
+        if not path.strip("/"):
+            continue
+        try:
+            entry = call.context.content.entry(call.space.key, revision, path)
+        except NotFound:
+            continue
+        shown.append(_entry(call, revision, entry))
+    return shown
+
+
+async def _paths(call: Call) -> list[str]:
+    """`paths` of a form, as the client sends them, or of JSON."""
+    if call.request.content_type == "application/json":
+        return list((await call.body(Paths)).paths)
+    data = await read_bytes(call.request, call.limits.json_bytes, call.limits.body_idle)
+    try:
+        pairs = parse_qsl(data.decode(), keep_blank_values=True, max_num_fields=5000)
+    except ValueError:
+        raise ApiError(400, "The form is not valid") from None
+    return [value for name, value in pairs if name in ("paths", "paths[]")]
+
+
+def _refs(call: Call) -> dict[str, Any]:
+    content, key = call.context.content, call.space.key
+    found: dict[str, Any] = {"branches": [], "converts": [], "tags": []}
+    for ref in sorted(content.refs(key)):
+        kind, prefix = ("branches", _HEADS) if ref.startswith(_HEADS) else ("tags", _TAGS)
+        if ref.startswith(prefix):
+            name = ref.removeprefix(prefix)
+            target = content.resolve(key, ref)
+            found[kind].append({"name": name, "ref": ref, "targetCommit": target})
+    return found
+
+
+def _commit(commit: Commit) -> dict[str, Any]:
+    at = datetime.fromtimestamp(commit.author.seconds(), UTC)
+    return {
+        "id": commit.oid,
+        "title": commit.title,
+        "message": commit.body,
+        "date": stamp(at),
+        "authors": [{"user": commit.author.name}],
+    }

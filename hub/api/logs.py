@@ -1,0 +1,136 @@
+"""Logs of build and run as server-sent events (hub-api 11.1, spaces-behaviour 15.1).
+
+Every connection gets the log from its first line, then what is written, until build or replica has
+ended and all of it was told. Clients read lines that begin with `data: {` and skip the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Literal
+
+from aiohttp import web
+
+from hub.api.access import may_still
+from hub.api.call import Call
+from hub.api.errors import ApiError
+from spaceport import logbook
+from spaceport.authorize import Action
+from spaceport.ledger.logs import build_ended, newest_build, newest_replica, replica_ended
+from spaceport.logbook import LogEntry
+
+KEEP_ALIVE = b"data:\n\n"
+LOOK_EVERY = 0.3  # seconds between looks for a first build or replica
+
+
+class Streams:
+    """How many log streams are open."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.open = 0
+
+
+async def build(call: Call) -> web.StreamResponse:
+    return await _stream(call, "build")
+
+
+async def run(call: Call) -> web.StreamResponse:
+    return await _stream(call, "run")
+
+
+STREAMS: web.AppKey[Streams] = web.AppKey("streams", Streams)
+
+
+async def _stream(call: Call, kind: Literal["build", "run"]) -> web.StreamResponse:
+    streams = call.request.app[STREAMS]
+    if streams.open >= streams.most:
+        raise ApiError(503, "Too many logs are being followed", headers={"Retry-After": "10"})
+    tail = _tail(call)
+    streams.open += 1
+    try:
+        answer = web.StreamResponse(
+            headers={
+                "Content-Type": "text/event-stream",
+                "Cache-Control": "no-cache, no-transform",
+                "X-Accel-Buffering": "no",
+                "X-Content-Type-Options": "nosniff",
+            }
+        )
+        answer.headers["X-Request-Id"] = call.request_id
+        await answer.prepare(call.request)
+        await answer.write(KEEP_ALIVE)  # the head leaves at once, whatever the log does
+        with suppress(ConnectionError):
+            await _send(call, answer, kind, tail)
+            await answer.write_eof()
+        return answer
+    finally:
+        streams.open -= 1
+
+
+async def _send(
+    call: Call, answer: web.StreamResponse, kind: Literal["build", "run"], tail: int | None
+) -> None:
+    settings = call.context.settings.hub
+    loop = asyncio.get_running_loop()
+    checked = loop.time()
+    entries = _entries(call, kind, tail)
+    waiting: asyncio.Task[LogEntry | None] | None = None
+    try:
+        while True:
+            waiting = waiting or asyncio.ensure_future(anext(entries, None))
+            done, _ = await asyncio.wait({waiting}, timeout=settings.keep_alive)
+            if loop.time() - checked >= settings.recheck:
+                if not await may_still(call, Action.READ_LOGS):
+                    return
+                checked = loop.time()
+            if not done:
+                await answer.write(KEEP_ALIVE)
+                continue
+            entry, waiting = waiting.result(), None
+            if entry is None:
+                return
+            await answer.write(f"data: {json.dumps(asdict(entry))}\n\n".encode())
+    finally:
+        if waiting is not None:
+            waiting.cancel()
+            with suppress(asyncio.CancelledError):
+                await waiting
+        await entries.aclose()
+
+
+async def _entries(
+    call: Call, kind: Literal["build", "run"], tail: int | None
+) -> AsyncGenerator[LogEntry]:
+    key = call.space.key
+    newest = newest_build if kind == "build" else newest_replica
+    while (subject := await call.read(lambda tx: newest(tx, key))) is None:  # noqa: ASYNC110
+        await asyncio.sleep(LOOK_EVERY)  # another process may write it
+    path = logbook.log_path(call.context.data, key, kind, subject)
+
+    async def ended() -> bool:
+        over = build_ended if kind == "build" else replica_ended
+        return await call.read(lambda tx: over(tx, subject))
+
+    skip = 0
+    if tail is not None:
+        present = await call.context.pools.run("files", logbook.read, path)
+        skip = max(0, len(present) - tail)
+    async for entry in logbook.follow(path, ended):
+        if skip:
+            skip -= 1
+        else:
+            yield entry
+
+
+def _tail(call: Call) -> int | None:
+    given = call.request.query.get("tail")
+    if given is None:
+        return None
+    if not given.isascii() or not given.isdigit() or len(given) > 9:
+        raise ApiError(400, "tail must be a number")
+    return int(given)

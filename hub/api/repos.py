@@ -1,0 +1,141 @@
+"""Life of a repository: create and delete (hub-api 3.1, 3.3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+from pydantic import Field
+
+from hub.api.body import Body
+from hub.api.call import Call, answer
+from hub.api.errors import ApiError
+from hub.create_space import NewSpace, Setting, SpaceExists, create_space
+from hub.delete_space import delete_space
+from spaceport.authorize import REPO_NOT_FOUND
+from spaceport.ledger.spaces import Visibility
+from spaceport.names import SpaceId
+from spaceport.sdk import Sdk
+
+MOST_SETTINGS = 300
+
+
+class Entry(Body):
+    key: str
+    value: str = Field(repr=False)
+    description: str | None = None
+
+
+class Create(Body):
+    """What the clients send, old and new; what a Space here cannot have is refused by name."""
+
+    name: str
+    organization: str | None = None
+    type: str = "model"
+    sdk: str | None = None
+    visibility: str | None = None
+    private: bool | None = None
+    license: str | None = None
+    short_description: str | None = None
+    hardware: str | None = None
+    sleepTimeSeconds: int | None = None
+    secrets: list[Entry] = Field(default=[], max_length=MOST_SETTINGS)
+    variables: list[Entry] = Field(default=[], max_length=MOST_SETTINGS)
+    template: str | None = None
+    volumes: list[dict[str, Any]] = Field(default=[])
+    storageTier: str | None = None
+    resourceGroupId: str | None = None  # there are none, and none is needed
+    region: str | None = None
+
+
+class Delete(Body):
+    name: str
+    organization: str | None = None
+    type: str = "model"
+
+
+async def create(call: Call) -> web.StreamResponse:
+    """200 with `url`; 409 with the `url` of the Space that has the name."""
+    body = await call.body(Create)
+    wanted = _wanted(call, body)
+    try:
+        space = await call.git(create_space, call.context, call.actor, wanted)
+    except SpaceExists as error:
+        url = f"{call.origin}/spaces/{error.space_id}"
+        raise ApiError(409, "You already created this Space", more={"url": url}) from None
+    url = f"{call.origin}/spaces/{space.id}"
+    return answer({"url": url, "name": str(space.id), "id": space.key})
+
+
+async def delete(call: Call) -> web.StreamResponse:
+    """200 with the text `OK`, as the original."""
+    body = await call.body(Delete)
+    _must_be_space(body.type)
+    space_id = SpaceId(_owner(call, body.name, body.organization), body.name.rpartition("/")[2])
+    await call.git(delete_space, call.context, call.actor, space_id)
+    return web.Response(text="OK")
+
+
+def _wanted(call: Call, body: Create) -> NewSpace:
+    _must_be_space(body.type)
+    for name, given in (("template", body.template), ("volumes", body.volumes)):
+        if given:
+            raise ApiError(400, f"This server has no {name} for Spaces")
+    if body.storageTier:
+        raise ApiError(400, "This server has no persistent storage for Spaces")
+    return NewSpace(
+        owner=_owner(call, body.name, body.organization),
+        name=body.name.rpartition("/")[2],
+        sdk=_sdk(body.sdk),
+        visibility=visibility_of(body.visibility, body.private) or Visibility.PUBLIC,
+        sleep=body.sleepTimeSeconds,
+        license=body.license or "",
+        short_description=body.short_description or "",
+        variables=_settings(body.variables),
+        secrets=_settings(body.secrets),
+        **({"flavor": body.hardware} if body.hardware else {}),
+    )
+
+
+def _settings(entries: list[Entry]) -> tuple[Setting, ...]:
+    return tuple(Setting(entry.key, entry.value, entry.description) for entry in entries)
+
+
+def _owner(call: Call, name: str, organization: str | None) -> str:
+    """The namespace meant: that of a whole id, else the organisation, else the caller's own."""
+    namespace, slash, _ = name.rpartition("/")
+    if slash and organization and namespace.lower() != organization.lower():
+        raise ApiError(400, "The name and the organization contradict each other")
+    if namespace or organization:
+        return namespace or organization or ""
+    if call.actor.account is None:
+        raise ApiError(401, "Sign in to do this", REPO_NOT_FOUND)
+    return call.actor.account.name
+
+
+def _must_be_space(kind: str) -> None:
+    if kind != "space":
+        raise ApiError(
+            400, f"This server hosts Spaces only, and no repository of type {kind!r:.40}"
+        )
+
+
+def _sdk(given: str | None) -> Sdk:
+    try:
+        return Sdk(given or "")
+    except ValueError:
+        known = ", ".join(Sdk)
+        raise ApiError(400, f"The sdk of a Space is one of: {known}") from None
+
+
+def visibility_of(visibility: str | None, private: bool | None) -> Visibility | None:
+    """Of `visibility`, or of the `private` that older clients send; None when neither is given."""
+    if visibility is not None:
+        try:
+            return Visibility(visibility)
+        except ValueError:
+            known = ", ".join(Visibility)
+            raise ApiError(400, f"The visibility is one of: {known}") from None
+    if private is None:
+        return None
+    return Visibility.PRIVATE if private else Visibility.PUBLIC

@@ -1,0 +1,133 @@
+"""The table of the API: method, path, what it needs, who answers. One gate stands before all.
+
+`action` None: anybody may ask, and the handler asks `authorize` itself where that is needed. A path
+with `{namespace}/{name}` is about that Space, and `action` is what the caller must be allowed there
+before the handler, or the body, is looked at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from gitserver.commit import Commits
+from hub.api import (
+    avatars,
+    content,
+    identity,
+    lifecycle,
+    listing,
+    logs,
+    noise,
+    preupload,
+    repos,
+    resolve,
+    settings,
+    spaces,
+    validate_yaml,
+)
+from hub.api.access import actor_of, space_of
+from hub.api.call import ApiHandler, Call
+from hub.api.commit import commit_handler
+from hub.api.errors import ApiError, framed
+from hub.context import HubContext
+from hub.origins import Origins
+from spaceport.authorize import REPO_NOT_FOUND, Action
+
+
+@dataclass(frozen=True)
+class Route:
+    method: str
+    path: str
+    handler: ApiHandler
+    action: Action | None = None
+
+
+SPACE = "/api/spaces/{namespace}/{name}"
+REV = "{rev}"
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/api/whoami-v2", identity.whoami),
+    Route("GET", "/api/agent-harnesses", noise.harnesses),
+    Route("HEAD", "/api/telemetry/{topic:.*}", noise.telemetry),
+    Route("GET", "/avatars/{name}.svg", avatars.avatar),
+    Route("POST", "/api/validate-yaml", validate_yaml.validate_yaml),
+    Route("POST", "/api/repos/create", repos.create),
+    Route("DELETE", "/api/repos/delete", repos.delete),
+    Route("GET", "/api/spaces", listing.listing),
+    Route("GET", "/api/spaces/hardware", spaces.hardware),
+    Route("GET", "/api/spaces/templates", spaces.templates),
+    Route("GET", "/api/spaces/by-subdomain/{label}", spaces.by_subdomain),
+    Route("GET", SPACE, spaces.info, Action.READ),
+    Route("GET", f"{SPACE}/revision/{REV}", spaces.info, Action.READ),
+    Route("GET", f"{SPACE}/auth-check", identity.allowed, Action.READ),
+    Route("GET", f"{SPACE}/auth-check/write", identity.allowed, Action.WRITE),
+    Route("GET", f"{SPACE}/host", spaces.host, Action.USE_APP),
+    Route("GET", f"{SPACE}/jwt", spaces.ticket, Action.USE_APP),
+    Route("GET", f"{SPACE}/runtime", lifecycle.runtime, Action.USE_APP),
+    Route("POST", f"{SPACE}/pause", lifecycle.pause, Action.MANAGE),
+    Route("POST", f"{SPACE}/restart", lifecycle.restart, Action.MANAGE),
+    Route("POST", f"{SPACE}/hardware", lifecycle.set_hardware, Action.MANAGE),
+    Route("POST", f"{SPACE}/sleeptime", lifecycle.set_sleep_time, Action.MANAGE),
+    Route("PUT", f"{SPACE}/settings", settings.change, Action.ADMINISTER),
+    Route("GET", f"{SPACE}/variables", settings.get_variables, Action.READ),
+    Route("POST", f"{SPACE}/variables", settings.set_variable, Action.MANAGE),
+    Route("DELETE", f"{SPACE}/variables", settings.remove_variable, Action.MANAGE),
+    Route("GET", f"{SPACE}/secrets", settings.get_secrets, Action.MANAGE),
+    Route("POST", f"{SPACE}/secrets", settings.set_secret, Action.MANAGE),
+    Route("DELETE", f"{SPACE}/secrets", settings.remove_secret, Action.MANAGE),
+    Route("GET", f"{SPACE}/logs/build", logs.build, Action.READ_LOGS),
+    Route("GET", f"{SPACE}/logs/run", logs.run, Action.READ_LOGS),
+    Route("GET", f"{SPACE}/tree/{REV}", content.tree, Action.READ),
+    Route("GET", f"{SPACE}/tree/{REV}/{{path:.*}}", content.tree, Action.READ),
+    Route("POST", f"{SPACE}/paths-info/{REV}", content.paths_info, Action.READ),
+    Route("POST", f"{SPACE}/preupload/{REV}", preupload.preupload, Action.WRITE),
+    Route("GET", f"{SPACE}/refs", content.refs, Action.READ),
+    Route("GET", f"{SPACE}/commits/{REV}", content.commits, Action.READ),
+    Route(
+        "GET",
+        f"/spaces/{{namespace}}/{{name}}/resolve/{REV}/{{path:.+}}",
+        resolve.resolve,
+        Action.READ,
+    ),
+)
+
+
+def routes(commits: Commits) -> tuple[Route, ...]:
+    """Every route; commits are made with `commits`."""
+    commit = Route("POST", f"{SPACE}/commit/{REV}", commit_handler(commits), Action.WRITE)
+    return (*ROUTES, commit)
+
+
+def add_api(app: web.Application, context: HubContext, commits: Commits) -> None:
+    """Add every route of the API to `app`.
+
+    Errors get their form around these routes alone, so that pages may have another one.
+    """
+    origins = Origins(context.settings)
+    app[logs.STREAMS] = logs.Streams(context.settings.hub.api.log_streams)
+    for route in routes(commits):
+        handler = _gate(route, context, origins)
+        app.router.add_route(route.method, route.path, handler)
+        if route.method == "GET" and route.handler is resolve.resolve:
+            app.router.add_route("HEAD", route.path, handler)
+    app.router.add_route("*", "/api/{rest:.*}", framed(_unknown))
+
+
+def _gate(route: Route, context: HubContext, origins: Origins) -> Handler:
+    async def enter(request: web.Request) -> web.StreamResponse:
+        actor = await actor_of(context, request)
+        found = None
+        if route.action is not None:
+            found = await space_of(context, request, actor, route.action)
+        return await route.handler(Call(request, context, actor, origins, found))
+
+    return framed(enter)
+
+
+async def _unknown(request: web.Request) -> web.StreamResponse:
+    kind = request.path.split("/")[2]
+    code = REPO_NOT_FOUND if kind in ("models", "datasets", "kernels") else ""
+    raise ApiError(404, "There is no such call, or no such repository", code)

@@ -1,0 +1,25 @@
+"""`spaceport doctor`."""
+
+from __future__ import annotations
+
+import typer
+
+from hub.cli.common import Config, Data, say, settings_of, table
+
+MARKS = {"good": "ok", "warning": "warning", "bad": "WRONG"}
+
+
+def doctor(config: Config = None, data: Data = None) -> None:
+    """Look whether everything is as it must be, and say how to mend what is not."""
+    from hub.doctor import Verdict, effective, examine  # loads the engines' libraries
+
+    settings = settings_of(data, config)
+    findings = examine(settings)
+    for finding in findings:
+        say(f"{MARKS[finding.verdict.value]:8} {finding.subject}: {finding.text}")
+        if finding.hint:
+            say(f"{'':8} {finding.hint}")
+    say("\nSettings in effect:")
+    table(("SETTING", "VALUE"), effective(settings))
+    if any(finding.verdict is Verdict.BAD for finding in findings):
+        raise typer.Exit(1)

@@ -1,0 +1,60 @@
+"""Printing and following a log, straight from its file: the server need not run."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Literal
+
+from hub.context import HubContext
+from spaceport import logbook
+from spaceport.errors import NotFound
+from spaceport.ledger.logs import build_ended, newest_build, newest_replica, replica_ended
+from spaceport.ledger.spaces import Space
+from spaceport.logbook import LogEntry
+from spaceport.names import SpaceKey
+
+Kind = Literal["build", "run"]
+LOOK_EVERY = 0.2
+
+
+def show_log(context: HubContext, space: Space, kind: Kind, *, follow: bool) -> None:
+    """Print what there is; with `follow` also what comes, until build or app has ended.
+
+    Raises `NotFound` when there is no log and nobody waits for one.
+    """
+    if follow:
+        asyncio.run(_follow(context, space.key, kind))
+        return
+    subject = _read(context, space.key, kind)
+    if subject is None:
+        what = "has not been built" if kind == "build" else "has not run"
+        raise NotFound(f"{space.id} {what} yet.", hint="Add -f to wait for it.")
+    for entry in logbook.read(logbook.log_path(context.data, space.key, kind, subject)):
+        _print(entry)
+
+
+async def _follow(context: HubContext, key: SpaceKey, kind: Kind) -> None:
+    while (subject := _read(context, key, kind)) is None:  # noqa: ASYNC110
+        await asyncio.sleep(LOOK_EVERY)  # the server, another process, will write it
+
+    def ended() -> bool:
+        over = build_ended if kind == "build" else replica_ended
+        with context.ledger.read() as tx:
+            return over(tx, subject)
+
+    path = logbook.log_path(context.data, key, kind, subject)
+    async for entry in logbook.follow(path, ended):
+        _print(entry)
+
+
+def _read(context: HubContext, key: SpaceKey, kind: Kind) -> str | None:
+    newest = newest_build if kind == "build" else newest_replica
+    with context.ledger.read() as tx:
+        return newest(tx, key)
+
+
+def _print(entry: LogEntry) -> None:
+    """Log lines are free of control sequences already (`spaceport.terminal`)."""
+    sys.stdout.write(entry.data)
+    sys.stdout.flush()

@@ -1,0 +1,139 @@
+"""A Space's own page: the app in its frame, the logs, and how to begin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from hub.web.cards import Face, card_of, face_of
+from hub.web.status import Status, status_of
+from hub.web.visit import Visit
+from spaceport.authorize import Action, SpaceResource
+from spaceport.ledger import Tx, replicas, spaces
+from spaceport.ledger.columns import now
+from spaceport.ledger.overview import Overview
+from spaceport.ledger.spaces import Space, Visibility
+from spaceport.sdk import Sdk
+from spaceport.stage import Stage, Wanted
+from spaceport.starter import minimal_app
+
+# What an app's frame may do: as on the original (13.3.3).
+ALLOW = "; ".join(
+    """accelerometer ambient-light-sensor autoplay battery camera clipboard-write document-domain
+    encrypted-media fullscreen geolocation gyroscope layout-animations legacy-image-formats
+    magnetometer microphone midi oversized-images payment picture-in-picture
+    publickey-credentials-get sync-xhr usb vr wake-lock xr-spatial-tracking""".split()
+)
+SANDBOX = """allow-forms allow-modals allow-popups allow-popups-to-escape-sandbox allow-same-origin
+    allow-scripts allow-downloads""".split()
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the head of every page of a Space shows."""
+
+    space: Space
+    face: Face
+    status: Status
+    manager: bool
+    reader: bool
+    app_url: str
+    clone_url: str
+    ssh_url: str
+
+    @property
+    def path(self) -> str:
+        return f"/spaces/{self.space.id}"
+
+    @property
+    def static(self) -> bool:
+        return self.space.sdk is Sdk.STATIC
+
+    @property
+    def paused(self) -> bool:
+        return self.space.wanted is Wanted.PAUSED
+
+
+async def header_of(visit: Visit, view: Overview) -> Header:
+    space = view.space
+    settings = visit.context.settings
+    host = urlsplit(settings.hub_url).hostname
+    port = settings.ssh.port
+    place = f"spaces/{space.id}"
+    ssh = f"git@{host}:{place}" if port == 22 else f"ssh://git@{host}:{port}/{place}"
+    manager = visit.may(Action.MANAGE, SpaceResource.of(space))
+    return Header(
+        space=space,
+        face=face_of(space, card_of(space)),
+        status=await _status(visit, view),
+        manager=manager,
+        reader=visit.may(Action.READ, SpaceResource.of(space)),
+        app_url=visit.context.app_url(space),
+        clone_url=f"{settings.hub_url}/{place}",
+        ssh_url=ssh,
+    )
+
+
+async def page(visit: Visit) -> web.StreamResponse:
+    """`GET /spaces/{author}/{name}`: for everybody who may use the app (13.5.7)."""
+    view = await visit.space(Action.USE_APP)
+    header = await header_of(visit, view)
+    card = card_of(view.space)
+    return visit.page(
+        "space.html",
+        header=header,
+        tab="app",
+        card=card,
+        starters=minimal_app(view.space.sdk),
+        page_data={
+            "status": header.status.to_json(),
+            "frame": _frame(visit, view.space),
+            "allow": ALLOW,
+            "sandbox": SANDBOX,
+            "openLog": visit.query.get("logs", "") if header.manager else "",
+        },
+    )
+
+
+async def status(visit: Visit) -> web.StreamResponse:
+    """`GET /spaces/{author}/{name}/status`: JSON for the page's own script.
+
+    With `?frame=1` also the address for the app's frame, which for a private Space holds a fresh
+    ticket.
+    """
+    view = await visit.space(Action.USE_APP)
+    found: dict[str, Any] = (await _status(visit, view)).to_json()
+    if visit.query.get("frame"):
+        found["frame"] = _frame(visit, view.space)
+    return web.json_response(found)
+
+
+async def wake(visit: Visit) -> web.StreamResponse:
+    """`POST .../wake`: a visit of the page is a use of the app (8.3.6), whoever comes."""
+    view = await visit.space(Action.USE_APP)
+    if view.standing.stage is Stage.SLEEPING:
+        key = view.space.key
+        await visit.write(lambda tx: spaces.want(tx, key, Wanted.RUNNING, actor_id=visit.actor.id))
+    return web.json_response({})
+
+
+async def _status(visit: Visit, view: Overview) -> Status:
+    def newest(tx: Tx) -> str:
+        found = replicas.newest(tx, view.space.key)
+        return found.id if found else ""
+
+    manager = visit.may(Action.READ_LOGS, SpaceResource.of(view.space))
+    return status_of(view, await visit.read(newest), manager=manager)
+
+
+def _frame(visit: Visit, space: Space) -> dict[str, str]:
+    """Where the frame goes: origin, first path, and the ticket that a private app asks for."""
+    card = card_of(space)
+    base = "/" if space.sdk is Sdk.STATIC else card.base_path
+    sign = ""
+    if space.visibility is Visibility.PRIVATE and not visit.actor.anonymous:
+        sign = visit.context.tickets.mint(visit.actor, space.key, now())
+    return {"origin": visit.context.app_url(space), "path": base, "sign": sign}

@@ -1,0 +1,166 @@
+"""A Space's settings: variables, secrets, visibility, pause and restart, deletion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aiohttp import web
+
+from hub.delete_space import delete_space
+from hub.web.pages.create import VISIBILITIES
+from hub.web.pages.space import header_of
+from hub.web.visit import Visit
+from spaceport.authorize import Action
+from spaceport.errors import Conflict, Invalid, SpaceportError
+from spaceport.ledger import Tx, secrets, spaces, variables
+from spaceport.ledger.overview import Overview
+from spaceport.ledger.spaces import Space, Visibility
+from spaceport.sdk import Sdk
+from spaceport.stage import Wanted
+
+
+async def page(visit: Visit) -> web.StreamResponse:
+    """`GET .../settings`."""
+    return await _page(visit, await visit.space(Action.USE_APP, Action.MANAGE))
+
+
+async def set_variable(visit: Visit) -> web.StreamResponse:
+    """`POST .../settings/variables`."""
+    fields = await visit.form()
+
+    def change(tx: Tx, space: Space) -> None:
+        variables.set_(
+            tx,
+            space.key,
+            fields.get("key", "").strip(),
+            fields.get("value", "").replace("\r\n", "\n"),
+            description=fields.get("description") or None,
+            actor_id=visit.actor.id,
+        )
+
+    return await _change(visit, change, "variables")
+
+
+async def remove_variable(visit: Visit) -> web.StreamResponse:
+    """`POST .../settings/variables/delete`."""
+    name = (await visit.form()).get("key", "")
+    return await _change(
+        visit,
+        lambda tx, space: variables.remove(tx, space.key, name, actor_id=visit.actor.id),
+        "variables",
+    )
+
+
+async def set_secret(visit: Visit) -> web.StreamResponse:
+    """`POST .../settings/secrets`: the value goes in and never comes out."""
+    fields = await visit.form()
+
+    def change(tx: Tx, space: Space) -> None:
+        secrets.set_(
+            tx,
+            visit.context.keyring,
+            space.key,
+            fields.get("key", "").strip(),
+            fields.get("value", "").replace("\r\n", "\n"),
+            description=fields.get("description") or None,
+            actor_id=visit.actor.id,
+        )
+
+    return await _change(visit, change, "secrets")
+
+
+async def remove_secret(visit: Visit) -> web.StreamResponse:
+    """`POST .../settings/secrets/delete`."""
+    name = (await visit.form()).get("key", "")
+    return await _change(
+        visit,
+        lambda tx, space: secrets.remove(tx, space.key, name, actor_id=visit.actor.id),
+        "secrets",
+    )
+
+
+async def set_visibility(visit: Visit) -> web.StreamResponse:
+    """`POST .../settings/visibility`."""
+    wanted = (await visit.form()).get("visibility", "")
+    if wanted not in set(Visibility):
+        raise Invalid("Choose who can see the Space.")
+    return await _change(
+        visit,
+        lambda tx, space: spaces.set_visibility(
+            tx, space.key, Visibility(wanted), actor_id=visit.actor.id
+        ),
+        "visibility",
+        action=Action.ADMINISTER,
+    )
+
+
+async def pause(visit: Visit) -> web.StreamResponse:
+    """`POST .../settings/pause`."""
+
+    def change(tx: Tx, space: Space) -> None:
+        _refuse_static(space)
+        spaces.want(tx, space.key, Wanted.PAUSED, actor_id=visit.actor.id)
+
+    return await _change(visit, change, "")
+
+
+async def restart(visit: Visit) -> web.StreamResponse:
+    """`POST .../settings/restart`; with `factory=1` everything is built again."""
+    factory = (await visit.form()).get("factory") == "1"
+
+    def change(tx: Tx, space: Space) -> None:
+        _refuse_static(space)
+        spaces.restart(tx, space.key, factory=factory, actor_id=visit.actor.id)
+
+    return await _change(visit, change, "")
+
+
+async def delete(visit: Visit) -> web.StreamResponse:
+    """`POST .../settings/delete`: only with the name typed."""
+    view = await visit.space(Action.USE_APP, Action.ADMINISTER)
+    typed = (await visit.form()).get("confirm", "").strip()
+    if typed.lower() != str(view.space.id).lower():
+        problem = f"Type {view.space.id} to delete it."
+        return await _page(visit, view, problem=problem, at="delete")
+    await visit.on("db", delete_space, visit.context, visit.actor, view.space.id)
+    return visit.go(f"/{view.space.id.author}")
+
+
+def _refuse_static(space: Space) -> None:
+    if space.sdk is Sdk.STATIC:
+        raise Conflict("A static Space is files only: there is nothing to pause or restart.")
+
+
+async def _change(
+    visit: Visit,
+    change: Callable[[Tx, Space], object],
+    at: str,
+    *,
+    action: Action = Action.MANAGE,
+) -> web.StreamResponse:
+    """Do it and go back to where the form stands; what is wrong is told beside that form."""
+    view = await visit.space(Action.USE_APP, action)
+    try:
+        await visit.write(lambda tx: change(tx, view.space))
+    except SpaceportError as error:
+        return await _page(visit, view, problem=f"{error} {error.hint}".strip(), at=at)
+    base = f"/spaces/{view.space.id}"
+    return visit.go(f"{base}/settings#{at}" if at else base)
+
+
+async def _page(
+    visit: Visit, view: Overview, *, problem: str = "", at: str = ""
+) -> web.StreamResponse:
+    key = view.space.key
+    shown, hidden = await visit.read(lambda tx: (variables.listed(tx, key), secrets.names(tx, key)))
+    return visit.page(
+        "space_settings.html",
+        status=400 if problem else 200,
+        header=await header_of(visit, view),
+        tab="settings",
+        variables=shown,
+        secrets=hidden,
+        visibilities=VISIBILITIES,
+        problem=problem,
+        at=at,
+    )

@@ -1,0 +1,59 @@
+"""All pages and their addresses. `add_web(app, context)` is the entry."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from hub.context import HubContext
+from hub.web.assets import Assets
+from hub.web.door import Door
+from hub.web.pages import account, create, files, lists, sign_in, space, space_settings
+from hub.web.templating import Templates
+
+_SPACE = "/spaces/{author}/{name}"
+
+
+def add_web(app: web.Application, context: HubContext) -> None:
+    """Add the pages to the hub's application. Add them last: `/{author}` takes what is left."""
+    assets = Assets.load()
+    door = Door(context, Templates(assets, context.settings.hub_url))
+    get, post = app.router.add_get, app.router.add_post
+    get("/assets/{digest}/{name}", assets.serve)
+
+    get("/", door(lists.all_spaces))
+    get("/spaces", door(lists.all_spaces))
+    get("/login", door(sign_in.form))
+    post("/login", door(sign_in.sign_in))
+    post("/logout", door(sign_in.sign_out))
+    get("/join/{text}", door(sign_in.join_form))
+    post("/join/{text}", door(sign_in.join))
+    get("/new-space", door(create.form))
+    post("/new-space", door(create.create))
+    get("/new-space/check", door(create.check))
+
+    get("/settings", door(account.page))
+    post("/settings/tokens", door(account.create_token))
+    post("/settings/tokens/revoke", door(account.revoke_token))
+    post("/settings/keys", door(account.add_key))
+    post("/settings/keys/remove", door(account.remove_key))
+    post("/settings/password", door(account.change_password))
+
+    get(_SPACE, door(space.page))
+    get(f"{_SPACE}/status", door(space.status))
+    post(f"{_SPACE}/wake", door(space.wake))
+    for view, handler in (("tree", files.tree), ("commits", files.commits)):
+        get(f"{_SPACE}/{view}/{{rev}}", door(handler))
+        get(f"{_SPACE}/{view}/{{rev}}/{{path:.*}}", door(handler))
+    get(f"{_SPACE}/blob/{{rev}}/{{path:.+}}", door(files.blob))
+    get(f"{_SPACE}/raw/{{rev}}/{{path:.+}}", door(files.raw))
+    get(f"{_SPACE}/settings", door(space_settings.page))
+    post(f"{_SPACE}/settings/variables", door(space_settings.set_variable))
+    post(f"{_SPACE}/settings/variables/delete", door(space_settings.remove_variable))
+    post(f"{_SPACE}/settings/secrets", door(space_settings.set_secret))
+    post(f"{_SPACE}/settings/secrets/delete", door(space_settings.remove_secret))
+    post(f"{_SPACE}/settings/visibility", door(space_settings.set_visibility))
+    post(f"{_SPACE}/settings/pause", door(space_settings.pause))
+    post(f"{_SPACE}/settings/restart", door(space_settings.restart))
+    post(f"{_SPACE}/settings/delete", door(space_settings.delete))
+
+    get("/{author}", door(lists.profile))
