@@ -1,0 +1,153 @@
+"""A hub with its API and git over HTTP on a real port, in a thread; no builder, no runtime."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from huggingface_hub import HfApi
+
+from config.catalogue import Catalogue
+from config.hub import HubSettings
+from config.sdks import SdkCatalogue
+from config.settings import Settings
+from gitserver.commit import Commits
+from gitserver.content import Content
+from gitserver.http import GitHttp
+from gitserver.receive.service import ReceiveService
+from gitserver.repositories import Repositories
+from gitserver.upload.service import UploadService
+from hooks.post_receive import Places
+from hooks.push_hooks import PushHooks
+from hub.api import add_api
+from hub.context import HubContext
+from hub.create_space import NewSpace, create_space
+from hub.git_access import LedgerAccess
+from hub.tickets import Tickets
+from spaceport.actor import SYSTEM
+from spaceport.ledger import Ledger, accounts, sessions, tokens
+from spaceport.ledger.accounts import Account
+from spaceport.ledger.keyring import open_keyring
+from spaceport.ledger.spaces import Space, Visibility
+from spaceport.pools import Pools
+from spaceport.roles import Grant, TokenRole
+from spaceport.sdk import Sdk
+from tests.hub.wire import Wire, free_port
+
+
+def make_context(data: Path, port: int) -> HubContext:
+    hub = HubSettings(keep_alive=0.5, recheck=1.0)
+    settings = Settings(data=data, http=f"127.0.0.1:{port}", hub=hub)  # type: ignore[arg-type]
+    data.mkdir(parents=True, exist_ok=True)
+    ledger = Ledger(settings.database_url)
+    repositories = Repositories(data / "repos", settings.git)
+    keyring = open_keyring(ledger, data / "keys")
+    return HubContext(
+        settings=settings,
+        ledger=ledger,
+        pools=Pools(),
+        keyring=keyring,
+        tickets=Tickets.open(ledger, keyring, timedelta(days=1)),
+        repositories=repositories,
+        content=Content(repositories),
+        catalogue=Catalogue.load(),
+        sdks=SdkCatalogue.load(),
+    )
+
+
+@dataclass
+class Hub:
+    """The running hub, and how tests make accounts, tokens and Spaces in it."""
+
+    context: HubContext
+    port: int
+    issued: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    @property
+    def wire(self) -> Wire:
+        return Wire(self.port)
+
+    def user(self, name: str) -> Account:
+        with self.context.ledger.write() as tx:
+            found = accounts.by_name(tx, name)
+            return found or accounts.create_user(tx, name)
+
+    def token(self, name: str, role: str = "write", *grants: Grant) -> str:
+        account = self.user(name)
+        with self.context.ledger.write() as tx:
+            _, text = tokens.create(tx, account.id, "test", TokenRole(role), grants=grants)
+        self.issued.append(text)
+        return text
+
+    def session(self, name: str) -> tuple[str, str]:
+        """Cookie header and CSRF token of a new session."""
+        account = self.user(name)
+        with self.context.ledger.write() as tx:
+            session, cookie = sessions.begin(tx, account.id)
+        self.issued.append(cookie)
+        return f"spaceport-session={cookie}", session.csrf
+
+    def api(self, name: str) -> HfApi:
+        """The real client, signed in as `name`."""
+        return HfApi(endpoint=self.url, token=self.token(name))
+
+    def space(self, id: str, sdk: Sdk = Sdk.GRADIO, visibility: str = "public") -> Space:
+        owner, name = id.split("/")
+        self.user(owner)
+        wanted = NewSpace(owner, name, sdk, visibility=Visibility(visibility))
+        return create_space(self.context, SYSTEM, wanted)
+
+
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """One hub for the session; each test uses accounts of its own."""
+    data = tmp_path_factory.mktemp("hub") / "data"
+    port = free_port()
+    context = make_context(data, port)
+    hub = Hub(context, port)
+    loop = asyncio.new_event_loop()
+    ready = threading.Event()
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+
+    async def serve() -> web.AppRunner:
+        app = web.Application()
+        places = Places(context.settings.hub_url, context.settings.space_url)
+        hooks = PushHooks(context.ledger, context.repositories, places)
+        receive = ReceiveService(context.repositories, hooks, context.pools)
+        upload = UploadService(data / "cache" / "git", context.pools)
+        access = LedgerAccess(context.ledger, context.pools)
+        GitHttp(context.repositories, access, upload, receive).add_routes(app)
+        add_api(app, context, Commits(context.repositories, receive.concluder, context.pools))
+        app.on_cleanup.append(lambda _: upload.close())
+        runner = web.AppRunner(app, auto_decompress=False)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        return runner
+
+    def run() -> None:
+        asyncio.set_event_loop(loop)
+        runner = loop.run_until_complete(serve())
+        ready.set()
+        loop.run_forever()
+        loop.run_until_complete(runner.cleanup())
+        loop.close()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    assert ready.wait(20)
+    yield hub
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(20)
+    context.pools.close()
+    context.ledger.close()

@@ -1,0 +1,337 @@
+"""Random histories of one Space, with the real ledger and steps and an engine made of a dict.
+
+After everything settled there is at most one version, it is the newest that works, and nothing
+runs that the ledger does not know; on the way a version that serves is never missing.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+import hypothesis.strategies as st
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from config.catalogue import Catalogue
+from config.runtime import CrashSettings, RuntimeSettings, StartSettings, StopSettings
+from runtime import act, steps
+from runtime.decide import decide
+from runtime.diagnosis import Findings
+from runtime.facts import read_facts
+from runtime.lane import by_replica, strays
+from runtime.tools import Host, NoTraffic, Tools
+from runtime.view import End, Sighting, View
+from spaceport.artifact import Artifact, ArtifactKind
+from spaceport.cause import Cause, Failure
+from spaceport.engine import (
+    LABEL_REPLICA,
+    LABEL_SPACE,
+    ContainerSpec,
+    ContainerState,
+    EngineDown,
+    EngineRefused,
+    Exit,
+    Listening,
+    Observed,
+)
+from spaceport.ledger import Ledger, builds, replicas, spaces
+from spaceport.ledger.columns import now
+from spaceport.ledger.overview import Overview, overview
+from spaceport.ledger.spaces import Visibility
+from spaceport.ledger.tables import accounts
+from spaceport.names import new_key
+from spaceport.sdk import Sdk
+from spaceport.stage import Wanted
+from spaceport.states import BuildState, ReplicaState
+
+AT_ONCE = RuntimeSettings(
+    start=StartSettings(misplaced_fail=0.5, build_patience=0),
+    stop=StopSettings(drain=0, drain_least=0, drain_end=0),
+    crash=CrashSettings(limit=1000, backoff=0),
+)
+CRASH = Failure(Cause.APP_CRASHED, {"exit_code": 1, "problem": "x"})
+ELSEWHERE = Findings(listening=(Listening("0.0.0.0", 5000),))
+NATURES = ("good", "ends", "elsewhere", "refused")
+OWNER = "1" * 24
+
+
+@dataclass
+class DictEngine:
+    """Containers as rows of a dict; `nature` is the first word of the command."""
+
+    ledger: Ledger
+    name: str = "dict"
+    up: bool = True
+    containers: dict[str, Observed] = field(default_factory=dict)
+    natures: dict[str, str] = field(default_factory=dict)
+
+    def start(self, spec: ContainerSpec) -> str:
+        if not self.up:
+            raise EngineDown("away")
+        with self.ledger.read() as tx:
+            replicas.get(tx, spec.labels[LABEL_REPLICA])  # never a container without a row
+        nature = (spec.command or ("",))[0]
+        if nature == "refused":
+            raise EngineRefused("no")
+        handle = new_key()
+        self.containers[handle] = Observed(handle, ContainerState.RUNNING, spec.labels)
+        self.natures[handle] = nature
+        return handle
+
+    def end(self, handle: str, code: int) -> None:
+        found = self.containers[handle]
+        self.containers[handle] = replace(found, state=ContainerState.EXITED, exit=Exit(code))
+
+
+def shared_ledger() -> Ledger:
+    ledger = Ledger(f"sqlite:///{Path(tempfile.mkdtemp(prefix='spaceport-model')) / 'l.sqlite3'}")
+    with ledger.write() as tx:
+        tx.execute(
+            accounts.insert().values(
+                id=OWNER, name="ada", name_lower="ada", kind="user", created_at=now()
+            )
+        )
+    return ledger
+
+
+class SpaceMachine(RuleBasedStateMachine):
+    """Each rule is something that happens to the Space; then it settles."""
+
+    ledger: Ledger
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.key = new_key()
+        self.engine = DictEngine(self.ledger)
+        self.tools = cast(Any, Tools)(
+            ledger=self.ledger,
+            pools=None,
+            engine=self.engine,
+            publisher=None,
+            traffic=NoTraffic(),
+            settings=AT_ONCE,
+            catalogue=Catalogue.load(),
+            instance="i",
+            data=Path("/data"),
+            hub_url="http://h",
+            space_host=str,
+            secrets=lambda _tx, _key: {},
+            cleanup=lambda _key: None,
+            room_made=lambda: None,
+            host=Host(),
+            began=0.0,
+        )
+        self.seen: dict[str, Sighting] = {}  # what a lane would remember
+        self.expected: str | None = None  # the build that should serve
+        self.newest: tuple[str, str] | None = None  # the newest build and its nature
+        with self.ledger.write() as tx:
+            spaces.create(
+                tx,
+                self.key,
+                OWNER,
+                f"s{self.key}",
+                creator_id=OWNER,
+                visibility=Visibility.PUBLIC,
+                sdk=Sdk.GRADIO,
+            )
+
+    # what happens
+
+    @rule(nature=st.sampled_from((*NATURES, "good", "folder")))
+    def push(self, nature: str) -> None:
+        kind = ArtifactKind.FOLDER if nature == "folder" else ArtifactKind.ENVIRONMENT
+        made = Artifact(kind=kind, image="i", command=(nature,), folder="f")
+        with self.ledger.write() as tx:
+            revision = new_key() + "0" * 16
+            spaces.move_head(tx, self.key, revision, {"sdk": "gradio"})
+            queued = builds.queue(tx, self.key, revision)
+            builds.move(tx, queued, BuildState.RUNNING)
+            running = builds.get(tx, queued.id)
+            assert running is not None
+            builds.move(tx, running, BuildState.SUCCEEDED, artifact=made)
+        self.newest = (queued.id, nature)
+        self.settle()
+
+    @rule()
+    def push_what_does_not_build(self) -> None:
+        with self.ledger.write() as tx:
+            revision = new_key() + "0" * 16
+            spaces.move_head(tx, self.key, revision, None)
+            queued = builds.queue(tx, self.key, revision)
+            builds.move(tx, queued, BuildState.FAILED, failure=Failure(Cause.BUILD_FAILED))
+        self.settle()
+
+    @rule(wanted=st.sampled_from(Wanted))
+    def want(self, wanted: Wanted) -> None:
+        with self.ledger.write() as tx:
+            spaces.want(tx, self.key, wanted)
+        self.settle()
+
+    @rule(restart=st.booleans())
+    def restart_or_change_settings(self, restart: bool) -> None:
+        with self.ledger.write() as tx:
+            if restart:
+                spaces.restart(tx, self.key)
+            else:
+                spaces.settings_changed(tx, self.key)
+        self.settle()
+
+    @precondition(lambda self: self.engine.up)
+    @rule(watched=st.booleans(), code=st.sampled_from((0, 1, 137, 143)))
+    def every_container_ends(self, watched: bool, code: int) -> None:
+        for handle in list(self.engine.containers):
+            self.engine.end(handle, code)
+            replica_id = self.engine.containers[handle].labels[LABEL_REPLICA]
+            self.seen[replica_id] = Sighting(
+                end=End(CRASH, counts=watched, outside=code in (137, 143))
+            )
+        self.settle()
+
+    @precondition(lambda self: self.engine.up)
+    @rule()
+    def every_container_is_lost(self) -> None:
+        self.engine.containers.clear()
+        self.settle()
+
+    @rule(up=st.booleans())
+    def the_engine_goes_or_comes(self, up: bool) -> None:
+        self.engine.up = up
+        self.settle()
+
+    @rule(after=st.integers(0, 3))
+    def spaceport_is_killed(self, after: int) -> None:
+        """In the middle of settling, after so many steps; it forgets what it saw."""
+        self.settle(most=after)
+        self.seen.clear()
+        self.settle()
+
+    @rule()
+    def a_container_of_nobody_is_there(self) -> None:
+        labels = {LABEL_SPACE: self.key, LABEL_REPLICA: new_key()}
+        handle = new_key()
+        self.engine.containers[handle] = Observed(handle, ContainerState.RUNNING, labels)
+        self.settle()
+
+    # settling
+
+    def settle(self, most: int = 60) -> None:
+        for _ in range(most):
+            view = self.look()
+            served = self.serves(view.overview)
+            found = decide(view).steps
+            if not found:
+                return
+            for step in found[:1]:
+                self.perform(step)
+            after = self.look().overview
+            if served and after.space.wanted is Wanted.RUNNING and self.alive(view):
+                assert self.serves(after), f"{found} left nothing that serves"
+        assert most < 60, f"does not settle: {found}"
+
+    def alive(self, view: View) -> bool:
+        """Whether what serves really runs, as far as the engine says."""
+        return self.engine.up and all(
+            view.sighting(one).container is not None
+            and view.sighting(one).container.state is ContainerState.RUNNING  # type: ignore[union-attr]
+            for one in view.overview.replicas
+        )
+
+    def serves(self, view: Overview) -> bool:
+        folder = view.live is not None and view.live.artifact.kind is ArtifactKind.FOLDER
+        return folder or bool(view.serving)
+
+    def look(self) -> View:
+        with self.ledger.read() as tx:
+            facts = read_facts(tx, self.key, self.tools)
+        living = {one.id: one for one in facts.overview.replicas}
+        found = list(self.engine.containers.values())
+        claimed = by_replica(found, living)
+        return View(
+            now=now(),
+            overview=facts.overview,
+            settings=AT_ONCE,
+            engine_up=self.engine.up,
+            sightings={key: self.sight(key, claimed.get(key)) for key in living},
+            strays=strays(found, claimed) if self.engine.up else (),
+            fresh=facts.fresh,
+            gone=facts.gone,
+            room=facts.room,
+        )
+
+    def sight(self, replica_id: str, container: Observed | None) -> Sighting:
+        known = self.seen.get(replica_id, Sighting())
+        if container is None:
+            return known
+        nature = self.engine.natures.get(container.handle, "")
+        if container.state is ContainerState.EXITED:
+            return replace(known, container=container, end=known.end or End(CRASH, counts=False))
+        if nature == "ends" and self.engine.up:
+            self.engine.end(container.handle, 1)
+            self.seen[replica_id] = Sighting(end=End(CRASH))
+            return replace(
+                self.seen[replica_id], container=self.engine.containers[container.handle]
+            )
+        if nature == "elsewhere":
+            return Sighting(container, findings=ELSEWHERE, misplaced_for=1.0)
+        return Sighting(container, answered=nature == "good")
+
+    def perform(self, step: steps.Step) -> None:
+        match step:
+            case steps.Start(release_id):
+                try:
+                    started = act.start(self.tools, self.key, release_id)
+                except EngineDown:
+                    return
+                if started is not None and started.failure is not None:
+                    self.seen[started.replica.id] = Sighting(end=End(started.failure))
+            case steps.Stop(replica_id, handle):
+                self.engine.containers.pop(handle, None)
+                act.gone(self.tools, replica_id)
+            case steps.Remove(handle):
+                self.engine.containers.pop(handle, None)
+            case _:
+                act.write(self.tools, self.key, step)
+
+    # what is always true
+
+    @invariant()
+    def at_rest_everything_agrees(self) -> None:
+        if not self.engine.up:
+            return
+        with self.ledger.read() as tx:
+            view = overview(tx, self.key)
+        handles = sorted(one.handle or "" for one in view.replicas)
+        assert handles == sorted(self.engine.containers)
+        if view.space.wanted is not Wanted.RUNNING:
+            assert not view.replicas
+            return
+        assert [one.state for one in view.replicas] in ([], [ReplicaState.READY])
+        if self.newest is not None and self.newest[1] in ("good", "folder"):
+            self.expected = self.newest[0]
+        live = view.live
+        assert (live.build_id if live else None) == self.expected
+        if live is not None and live.artifact.kind is not ArtifactKind.FOLDER:
+            assert [one.release_id for one in view.replicas] == [live.id]
+        assert self.serves(view) == (self.expected is not None)
+
+
+def test_random_histories() -> None:
+    SpaceMachine.ledger = shared_ledger()
+    try:
+        machine = SpaceMachine.TestCase
+        machine.settings = settings(
+            max_examples=40,
+            stateful_step_count=14,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        )
+        machine("runTest").debug()
+    finally:
+        SpaceMachine.ledger.close()
+        folder = Path(str(SpaceMachine.ledger.url.database)).parent
+        for file in folder.iterdir():
+            file.unlink()
+        folder.rmdir()

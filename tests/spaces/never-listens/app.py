@@ -1,0 +1,4 @@
+import time
+
+print('thinking', flush=True)
+time.sleep(3600)

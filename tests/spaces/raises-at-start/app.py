@@ -1,0 +1,3 @@
+import os
+
+print(os.environ['A_VARIABLE_THAT_NOBODY_SET'])
