@@ -43,6 +43,7 @@ class Settings(BaseSettings):
         extra="forbid",
         frozen=True,
         nested_model_default_partial_update=True,
+        validate_default=True,
     )
 
     data: Path = Field(default=Path("data"), description="where everything is kept")
@@ -77,6 +78,12 @@ class Settings(BaseSettings):
     runtime: RuntimeSettings = RuntimeSettings()
     proxy: ProxySettings = ProxySettings()
     hub: HubSettings = HubSettings()
+
+    @field_validator("data")
+    @classmethod
+    def _is_the_same_from_everywhere(cls, value: Path) -> Path:
+        """Worker processes and the engine have working directories of their own."""
+        return value.resolve()
 
     @field_validator("url", "apps_url")
     @classmethod
@@ -118,7 +125,7 @@ class Settings(BaseSettings):
 
     @property
     def database_url(self) -> str:
-        return self.database or f"sqlite:///{(self.data / 'ledger.sqlite3').absolute()}"
+        return self.database or f"sqlite:///{self.data / 'ledger.sqlite3'}"
 
     def space_host(self, label: str) -> str:
         """`label.domain`, with the port where it is not the scheme's own."""

@@ -113,7 +113,7 @@ class Server:
             settings=settings.runtime,
             catalogue=context.catalogue,
             instance=installation.instance,
-            data=settings.data.resolve(),
+            data=settings.data,
             hub_url=settings.hub_url,
             space_host=settings.space_host,
             secrets=lambda tx, key: secrets.reveal(tx, context.keyring, key),
@@ -129,12 +129,12 @@ class Server:
             pools=pools,
             keyring=context.keyring,
             engine=engine,
-            bases=HostBases(engine, settings.data.resolve() / "bases"),
+            bases=HostBases(engine, settings.data / "bases"),
             exporter=Exporter(context.repositories),
             large_of=no_large_objects,
         )
         places = Places(settings.hub_url, settings.space_url)
-        self._upload = UploadService(settings.data.resolve() / "cache" / "git", pools)
+        self._upload = UploadService(settings.data / "cache" / "git", pools)
         self._receive = ReceiveService(
             context.repositories, PushHooks(ledger, context.repositories, places), pools
         )

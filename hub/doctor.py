@@ -62,7 +62,7 @@ def catalogue(settings: Settings) -> Iterator[Finding]:
 
 
 def data(settings: Settings) -> Iterator[Finding]:
-    folder = settings.data.absolute()
+    folder = settings.data
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     if not os.access(existing, os.W_OK):
         hint = f"Run: sudo chown {os.getuid()} {existing}"

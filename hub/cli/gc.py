@@ -15,7 +15,7 @@ def gc(config: Config = None, data: Data = None) -> None:
         context = installation.context
         engine = installation.engine()
         keep = context.settings.builder.keep_releases
-        data = context.data.resolve()
+        data = context.data
         collected = collect(context.ledger, engine, data, keep_releases=keep)
     finally:
         installation.close()

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from typing import Literal
 
 from hub.context import HubContext
 from spaceport import logbook
 from spaceport.errors import NotFound
-from spaceport.ledger.logs import build_ended, newest_build, newest_replica, replica_ended
+from spaceport.ledger.logs import (
+    build_ended,
+    build_to_come,
+    newest_build,
+    newest_replica,
+    replica_ended,
+)
 from spaceport.ledger.spaces import Space
 from spaceport.logbook import LogEntry
 from spaceport.names import SpaceKey
 
 Kind = Literal["build", "run"]
 LOOK_EVERY = 0.2
+QUEUED_WITHIN = 10.0
+"""Seconds in which a running server has queued the build of a push; then the last log is shown."""
 
 
 def show_log(context: HubContext, space: Space, kind: Kind, *, follow: bool) -> None:
@@ -35,6 +44,8 @@ def show_log(context: HubContext, space: Space, kind: Kind, *, follow: bool) -> 
 
 
 async def _follow(context: HubContext, key: SpaceKey, kind: Kind) -> None:
+    if kind == "build":
+        await _build_of_newest_push(context, key)
     while (subject := _read(context, key, kind)) is None:  # noqa: ASYNC110
         await asyncio.sleep(LOOK_EVERY)  # the server, another process, will write it
 
@@ -46,6 +57,18 @@ async def _follow(context: HubContext, key: SpaceKey, kind: Kind) -> None:
     path = logbook.log_path(context.data, key, kind, subject)
     async for entry in logbook.follow(path, ended):
         _print(entry)
+
+
+async def _build_of_newest_push(context: HubContext, key: SpaceKey) -> None:
+    """Whoever follows right after a push means the build of that push, not the one before."""
+
+    def to_come() -> bool:
+        with context.ledger.read() as tx:
+            return build_to_come(tx, key)
+
+    until = time.monotonic() + QUEUED_WITHIN
+    while to_come() and time.monotonic() < until:  # noqa: ASYNC110, written by another process
+        await asyncio.sleep(LOOK_EVERY)
 
 
 def _read(context: HubContext, key: SpaceKey, kind: Kind) -> str | None:

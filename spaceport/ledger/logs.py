@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from spaceport.ledger import builds, replicas
+from spaceport.ledger import builds, replicas, spaces
 from spaceport.ledger.database import Tx
 from spaceport.names import SpaceKey
+from spaceport.stage import Wanted
 from spaceport.states import ReplicaState
 
 
@@ -12,6 +13,14 @@ def newest_build(tx: Tx, key: SpaceKey) -> str | None:
     """The id whose log is the build log."""
     found = builds.newest(tx, key)
     return None if found is None else found.id
+
+
+def build_to_come(tx: Tx, key: SpaceKey) -> bool:
+    """Whether the newest push has no build yet, because the builder is about to queue it."""
+    space, newest = spaces.get(tx, key), builds.newest(tx, key)
+    if space.head is None or space.wanted is Wanted.PAUSED:
+        return False
+    return newest is None or newest.revision != space.head
 
 
 def newest_replica(tx: Tx, key: SpaceKey) -> str | None:

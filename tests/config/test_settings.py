@@ -19,6 +19,15 @@ def test_the_defaults_are_those_of_a_laptop(monkeypatch: pytest.MonkeyPatch) -> 
     assert settings.space_url("ada-hello") == "http://ada-hello.localhost:8080"
 
 
+def test_the_data_folder_is_the_same_from_every_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SPACEPORT_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert load().data == tmp_path / "data"
+    assert load({"data": "elsewhere"}).data == tmp_path / "elsewhere"
+
+
 def test_flags_win_over_the_environment_and_it_over_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

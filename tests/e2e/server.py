@@ -64,7 +64,8 @@ class Server:
         return (self.folder / "server.log").read_text(errors="replace")
 
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "SPACEPORT_DATA": str(self.data), **self.settings}
+        """With the data folder relative to where it is started, as `make serve` has it."""
+        return {**os.environ, "SPACEPORT_DATA": self.data.name, **self.settings}
 
     def start(self) -> None:
         """Start it and wait until it says that it is ready."""
@@ -73,6 +74,7 @@ class Server:
             self.process = subprocess.Popen(
                 [SPACEPORT, "serve", "--http", f"127.0.0.1:{self.port}", "--engine", self.engine],
                 env=self.environment(),
+                cwd=self.folder,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -112,6 +114,7 @@ class Server:
         ran = subprocess.run(
             [SPACEPORT, *words],
             env=self.environment(),
+            cwd=self.folder,
             input=input,
             capture_output=True,
             text=True,

@@ -22,9 +22,9 @@ def test_a_chart_follows_the_slider(spaceport: Server) -> None:
     assert spaceport.push(SPACE, ROOT / "examples" / "streamlit-chart").returncode == 0
     spaceport.reaches(SPACE, "RUNNING", timeout=240)
     with page_of(f"http://{spaceport.app_host(SPACE)}/") as page:
-        expect(page.get_by_role("heading", name="Falling Ball")).to_be_visible(timeout=30_000)
-        expect(page.get_by_text("2.02 s")).to_be_visible(timeout=30_000)
+        expect(page.get_by_role("heading", name="Falling Ball")).to_be_visible(timeout=120_000)
+        expect(page.get_by_text("2.02 s")).to_be_visible(timeout=120_000)
         page.get_by_role("slider").focus()
         page.keyboard.press("ArrowRight")
-        expect(page.get_by_text("2.07 s")).to_be_visible(timeout=30_000)
+        expect(page.get_by_text("2.07 s")).to_be_visible(timeout=120_000)
     spaceport.delete_space(SPACE)

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from spaceport.stage import Wanted
 from spaceport.states import BuildState
 from tests.hub.conftest import make_context
 from tests.hub.prefork import Prefork
+from tests.waiting import eventually
 
 SPACEPORT = Path(sys.executable).with_name("spaceport")
 
@@ -179,6 +181,39 @@ def test_logs_are_printed_and_followed(cli: Cli, context: HubContext) -> None:
     with context.ledger.write() as tx:
         builds.move(tx, build, BuildState.INTERRUPTED)
     assert following.wait(20) == 0 and following.stdout.read() == ""
+    following.stdout.close()
+
+
+def has_open(pid: int, name: str) -> bool:
+    with suppress(FileNotFoundError):  # one that was closed in between
+        return any(name in str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir())
+    return False
+
+
+def test_who_follows_right_after_a_push_sees_the_build_of_that_push(
+    cli: Cli, context: HubContext
+) -> None:
+    with context.ledger.write() as tx:
+        space = spaces.by_id(tx, SpaceId("ada", "demo"))
+        assert space is not None
+        before = builds.queue(tx, space.key, space.head or "")
+        builds.move(tx, before, BuildState.INTERRUPTED)
+        spaces.move_head(tx, space.key, "b" * 40, None)
+    LogWriter(log_path(context.data, space.key, "build", before.id)).write("before\n")
+    following = subprocess.Popen(
+        [SPACEPORT, "space", "logs", "ada/demo", "--build", "-f"],
+        env={**os.environ, "SPACEPORT_DATA": str(cli.data)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert following.stdout is not None
+    eventually(lambda: has_open(following.pid, "ledger.sqlite3"))
+    with context.ledger.write() as tx:
+        build = builds.queue(tx, space.key, "b" * 40)
+    LogWriter(log_path(context.data, space.key, "build", build.id)).write("after\n")
+    assert following.stdout.readline() == "after\n"
+    following.kill()
+    following.wait()
     following.stdout.close()
 
 
