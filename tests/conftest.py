@@ -19,7 +19,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # A busy machine is no failure: nothing in the tests is judged by the clock.
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("any machine")
 
 REQUIRED = os.environ.get("SPACEPORT_REQUIRE_ENGINE") == "1"
