@@ -48,5 +48,5 @@ def _lines(push: Push, space: Space, places: Places) -> list[str]:
     if space.wanted is Wanted.PAUSED:
         return [*lines, "The Space is paused: this push is built when you restart it."]
     if space.sdk is not Sdk.STATIC:
-        lines.append(f"Build  spaceport space logs -f {space.id}, or follow it on the Space's page")
+        lines.append(f"Build  on the Space's page, or: hf spaces logs {space.id} --build -f")
     return lines

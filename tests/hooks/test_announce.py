@@ -40,7 +40,7 @@ def test_a_push_to_main_moves_head_and_card_in_one_step(desk: Desk) -> None:
     text = "\n".join(lines)
     assert "http://hub.test/spaces/ada/hello" in text
     assert "http://ada-hello.apps.test" in text
-    assert "spaceport space logs -f ada/hello" in text
+    assert "hf spaces logs ada/hello --build -f" in text
 
 
 @pytest.mark.req("11.10")
