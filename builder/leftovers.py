@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 
 from builder.folders import discard
 from builder.places import Places
 from spaceport.artifact import Artifact, ArtifactKind
-from spaceport.engine import LABEL_BUILD, LABEL_REPLICA, Engine, EngineDown, EngineRefused
+from spaceport.engine import (
+    LABEL_BUILD,
+    LABEL_REPLICA,
+    LABEL_SPACE,
+    Engine,
+    EngineDown,
+    EngineRefused,
+)
+from spaceport.names import SpaceKey
 
 logger = logging.getLogger(__name__)
 
@@ -21,12 +30,19 @@ class Leftovers:
     def remove(self) -> None:
         """At start, when no build of ours runs: everything that dead ones left."""
         try:
-            for found in self._engine.list({}):
-                if LABEL_BUILD in found.labels and LABEL_REPLICA not in found.labels:
-                    self._engine.remove(found.handle)
+            self._remove_containers({})
         except EngineDown:
             logger.warning("the engine does not answer: containers of old builds stay for now")
         self.remove_folders()
+
+    def remove_containers_of(self, key: SpaceKey) -> None:
+        """Before a Space is built again, whose last build lost its engine. Raises `EngineDown`."""
+        self._remove_containers({LABEL_SPACE: key})
+
+    def _remove_containers(self, labels: Mapping[str, str]) -> None:
+        for found in self._engine.list(labels):
+            if LABEL_BUILD in found.labels and LABEL_REPLICA not in found.labels:
+                self._engine.remove(found.handle)
 
     def remove_folders(self) -> None:
         for parent in (

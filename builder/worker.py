@@ -240,6 +240,7 @@ class Worker:
         while key in self._without_engine and not job.stopped.is_set():
             try:
                 await self._pools.run("engine", self._engine.probe)
+                await self._threads.run("build", self._leftovers.remove_containers_of, key)
                 self._without_engine.discard(key)
             except EngineDown:
                 with suppress(TimeoutError):
