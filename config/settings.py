@@ -26,6 +26,7 @@ from config.builder import BuilderSettings
 from config.engine import EngineSettings
 from config.git import GitSettings
 from config.hub import HubSettings
+from config.lfs import LfsSettings
 from config.mistakes import as_lines
 from config.proxy import ProxySettings
 from config.runtime import RuntimeSettings
@@ -69,11 +70,17 @@ class Settings(BaseSettings):
     database: str = Field(
         default="", description="SQLAlchemy URL of the ledger; default is SQLite in `data`"
     )
+    objects: str = Field(
+        default="",
+        description="where git-lfs objects lie: a folder, or s3://bucket/prefix?endpoint=URL; "
+        "default is `objects` in `data`",
+    )
     catalogue: Path | None = Field(
         default=None, description="a file with hardware flavours and storage tiers"
     )
     engine: EngineSettings = EngineSettings()
     git: GitSettings = GitSettings()
+    lfs: LfsSettings = LfsSettings()
     builder: BuilderSettings = BuilderSettings()
     runtime: RuntimeSettings = RuntimeSettings()
     proxy: ProxySettings = ProxySettings()

@@ -9,6 +9,8 @@ from config.catalogue import Catalogue
 from config.sdks import SdkCatalogue
 from config.settings import Settings
 from gitserver.content import Content
+from gitserver.lfs.objects import LargeObjects
+from gitserver.lfs.passes import Passes
 from gitserver.repositories import Repositories
 from hub.tickets import Tickets
 from spaceport.ledger import Ledger
@@ -30,6 +32,8 @@ class HubContext:
     catalogue: Catalogue
     sdks: SdkCatalogue
     tickets: Tickets
+    large: LargeObjects
+    passes: Passes
     ssh: bool = False  # whether git over SSH is served, so that pages may offer it
 
     @property

@@ -10,6 +10,8 @@ from config.catalogue import Catalogue
 from config.sdks import SdkCatalogue
 from config.settings import Settings
 from gitserver.content import Content
+from gitserver.lfs.objects import LargeObjects
+from gitserver.lfs.passes import Passes
 from gitserver.repositories import Repositories
 from hub.context import HubContext
 from hub.tickets import Tickets
@@ -47,6 +49,7 @@ class Installation:
 
     def close(self) -> None:
         self.context.pools.close()
+        self.context.large.close()
         self.context.ledger.close()
 
 
@@ -86,5 +89,7 @@ def open_installation(settings: Settings) -> Installation:
         catalogue=catalogue,
         sdks=sdks,
         tickets=Tickets.open(ledger, keyring, life),
+        large=LargeObjects.open(ledger, settings.objects, settings.data.resolve(), settings.lfs),
+        passes=Passes.open(ledger, keyring),
     )
     return Installation(context, instance)

@@ -14,8 +14,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
 from spaceport.actor import Actor, Means
-from spaceport.identify import BadCredentials, by_account
-from spaceport.ledger import Ledger, Tx, sessions, tokens
+from spaceport.identify import BadCredentials, by_credential
+from spaceport.ledger import Ledger, Tx
 from spaceport.ledger.keyring import sealed_fact
 from spaceport.names import SpaceKey
 from spaceport.sealing import Keyring
@@ -78,12 +78,6 @@ class Tickets:
 
 def holder(tx: Tx, ticket: Ticket, at: datetime) -> Actor:
     """Who holds a ticket, with today's rights. Raises `BadCredentials` when it lost its force."""
-    if ticket.means is Means.TOKEN:
-        token = tokens.get(tx, ticket.credential)
-        if token is None or token.account_id != ticket.account_id or token.expired(at):
-            raise BadCredentials
-        return by_account(tx, ticket.account_id, token=token)
-    session = sessions.by_id(tx, ticket.credential, at)
-    if session is None or session.account_id != ticket.account_id:
+    if ticket.means not in (Means.TOKEN, Means.SESSION):
         raise BadCredentials
-    return by_account(tx, ticket.account_id, session=session)
+    return by_credential(tx, ticket.account_id, ticket.means, ticket.credential, at)

@@ -147,6 +147,32 @@ def by_account(
     return _actor(tx, means, account, token=token, session=session)
 
 
+def by_credential(tx: Tx, account_id: str, means: Means, credential: str, at: datetime) -> Actor:
+    """Who holds something signed earlier for one of an account's own credentials (by its id: a
+    token, a session, an SSH key), with today's rights.
+
+    Raises `BadCredentials` when the credential, or the account, lost its force meanwhile.
+    """
+    if means is Means.TOKEN:
+        token = tokens.get(tx, credential)
+        if token is None or token.account_id != account_id or token.expired(at):
+            raise BadCredentials
+        return by_account(tx, account_id, token=token)
+    if means is Means.SESSION:
+        session = sessions.by_id(tx, credential, at)
+        if session is None or session.account_id != account_id:
+            raise BadCredentials
+        return by_account(tx, account_id, session=session)
+    if means is not Means.KEY:
+        raise BadCredentials
+    if credential and all(key.id != credential for key in keys.of_account(tx, account_id)):
+        raise BadCredentials
+    account = accounts.get(tx, account_id)
+    if account.suspended:
+        raise BadCredentials
+    return _actor(tx, Means.KEY, account)
+
+
 def _actor(
     tx: Tx,
     means: Means,

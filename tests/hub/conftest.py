@@ -21,6 +21,8 @@ from config.settings import Settings
 from gitserver.commit import Commits
 from gitserver.content import Content
 from gitserver.http import GitHttp
+from gitserver.lfs.objects import LargeObjects
+from gitserver.lfs.passes import Passes
 from gitserver.receive.service import ReceiveService
 from gitserver.repositories import Repositories
 from gitserver.upload.service import UploadService
@@ -59,6 +61,8 @@ def make_context(data: Path, port: int) -> HubContext:
         content=Content(repositories),
         catalogue=Catalogue.load(),
         sdks=SdkCatalogue.load(),
+        large=LargeObjects.open(ledger, "", data, settings.lfs),
+        passes=Passes.open(ledger, keyring),
     )
 
 

@@ -1,0 +1,1 @@
+"""git-lfs: large objects, their store, and the batch, transfer and lock APIs."""

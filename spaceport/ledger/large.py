@@ -1,0 +1,209 @@
+"""Large objects of git-lfs: which Space holds which, and how much room there is for more.
+
+A Space holds an object because its bytes came there once (LFS-04); a hash alone gives nothing. The
+bytes themselves lie in the object store, once for all Spaces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, delete, func, insert, select, update
+
+from spaceport.errors import NotFound, SpaceportError
+from spaceport.ledger import facts
+from spaceport.ledger.columns import now
+from spaceport.ledger.database import Tx
+from spaceport.ledger.tables import accounts, large_objects, large_uploads, spaces
+from spaceport.names import SpaceKey
+
+COLLECTING = "large.gc"
+"""The fact that whoever removes objects holds alone, and whoever adds a holder holds shared."""
+
+RENEW = timedelta(hours=12)
+"""A use is noted once in so long; what is collected has not been used for longer than twice."""
+
+
+class QuotaFull(SpaceportError):
+    """Raised when a Space or its owner has no room for an object (HTTP 507)."""
+
+
+@dataclass(frozen=True)
+class Quota:
+    """Bytes of large objects that a Space, and all Spaces of one owner, may hold; 0: no limit."""
+
+    space: int = 0
+    owner: int = 0
+
+    @property
+    def unlimited(self) -> bool:
+        return not self.space and not self.owner
+
+
+UNLIMITED = Quota()
+
+
+@dataclass(frozen=True)
+class Held:
+    """An object of a Space. `oid` is the SHA-256, `blob_id` git's name of the content if known."""
+
+    oid: str
+    size: int
+    blob_id: str | None
+    needed_at: datetime
+
+
+def held(tx: Tx, key: SpaceKey, oids: Collection[str] | None = None) -> dict[str, Held]:
+    """Those of `oids` that the Space holds, by oid; None asks for all."""
+    query = select(large_objects).where(large_objects.c.space_key == key)
+    if oids is not None:
+        query = query.where(large_objects.c.oid.in_(oids))
+    return {
+        row["oid"]: Held(row["oid"], row["size"], row["blob_id"], row["needed_at"])
+        for row in tx.execute(query).mappings()
+    }
+
+
+def renew(tx: Tx, key: SpaceKey, oid: str) -> bool:
+    """Note that the object is needed now, so that no collector takes it; false if it is gone."""
+    here = (large_objects.c.space_key == key, large_objects.c.oid == oid)
+    return bool(tx.execute(update(large_objects).where(*here).values(needed_at=now())).rowcount)
+
+
+def promise(
+    tx: Tx, key: SpaceKey, wanted: Iterable[tuple[str, int]], quota: Quota, until: datetime
+) -> dict[str, QuotaFull]:
+    """Set room aside for uploads of these (oid, size), in this order; why not, for those that do
+    not fit. Parallel uploads cannot overshoot the quota, since each has its room beforehand."""
+    if quota.unlimited:
+        return {}
+    refused: dict[str, QuotaFull] = {}
+    owner = _owner(tx, key)
+    tx.execute(delete(large_uploads).where(large_uploads.c.expires_at <= now()))
+    wanted = list(wanted)
+    here = (large_uploads.c.space_key == key, large_uploads.c.oid.in_([oid for oid, _ in wanted]))
+    tx.execute(delete(large_uploads).where(*here))  # asked for again: it needs its room once
+    used = _used(tx, key, owner)
+    for oid, size in wanted:
+        full = _full(used, size, quota)
+        if full is not None:
+            refused[oid] = full
+            continue
+        used = _Used(used.space + size, used.owner + size)
+        tx.execute(
+            insert(large_uploads).values(space_key=key, oid=oid, size=size, expires_at=until)
+        )
+    return refused
+
+
+def hold(
+    tx: Tx,
+    key: SpaceKey,
+    oid: str,
+    size: int,
+    quota: Quota = UNLIMITED,
+    *,
+    actor_id: str | None = None,
+    blob_id: str | None = None,
+) -> None:
+    """The Space holds the object from now on; its bytes must have come and be durable.
+
+    Raises `QuotaFull` when no room was set aside and none is left, `NotFound` for a Space that is
+    deleted.
+    """
+    owner = _owner(tx, key)
+    facts.get(tx, COLLECTING, hold="shared")
+    here = (large_objects.c.space_key == key, large_objects.c.oid == oid)
+    values: dict[str, Any] = {"needed_at": now()}
+    if blob_id is not None:
+        values["blob_id"] = blob_id
+    if tx.execute(update(large_objects).where(*here).values(values)).rowcount:
+        return
+    mine = (large_uploads.c.space_key == key, large_uploads.c.oid == oid)
+    promised = tx.execute(select(large_uploads.c.size).where(*mine)).scalar()
+    tx.execute(delete(large_uploads).where(*mine))
+    if promised is None or promised < size:
+        full = None if quota.unlimited else _full(_used(tx, key, owner), size, quota)
+        if full is not None:
+            raise full
+    tx.execute(
+        insert(large_objects).values(
+            space_key=key,
+            oid=oid,
+            size=size,
+            blob_id=blob_id,
+            actor_id=actor_id,
+            created_at=now(),
+            needed_at=values["needed_at"],
+        )
+    )
+
+
+def let_go(tx: Tx, key: SpaceKey, oids: Collection[str], before: datetime) -> int:
+    """The Space holds these no longer, but for those that were needed since `before`."""
+    gone = 0
+    for oid in oids:
+        here = (large_objects.c.space_key == key, large_objects.c.oid == oid)
+        old = large_objects.c.needed_at < before
+        gone += tx.execute(delete(large_objects).where(*here, old)).rowcount
+    return gone
+
+
+def unheld(tx: Tx, oid: str) -> bool:
+    """Whether no Space holds the object; nobody can begin to until `tx`, a writing one, ends."""
+    facts.put(tx, COLLECTING, now().isoformat())
+    query = select(large_objects.c.oid).where(large_objects.c.oid == oid).limit(1)
+    return tx.execute(query).first() is None
+
+
+def used(tx: Tx, key: SpaceKey) -> int:
+    """Bytes of the large objects that a Space holds."""
+    query = select(func.coalesce(func.sum(large_objects.c.size), 0))
+    return int(tx.execute(query.where(large_objects.c.space_key == key)).scalar_one())
+
+
+@dataclass(frozen=True)
+class _Used:
+    space: int
+    owner: int
+
+
+def _owner(tx: Tx, key: SpaceKey) -> str:
+    """The owner's id; on PostgreSQL others wait here, so that two never count the same room."""
+    query = select(spaces.c.owner_id).where(spaces.c.key == key, spaces.c.deleted_at.is_(None))
+    owner = tx.execute(query).scalar()
+    if owner is None:
+        raise NotFound("There is no such Space.")
+    tx.execute(select(accounts.c.id).where(accounts.c.id == owner).with_for_update())
+    return str(owner)
+
+
+def _used(tx: Tx, key: SpaceKey, owner: str) -> _Used:
+    """What is held and promised."""
+    space = total = 0
+    for table in (large_objects, large_uploads):
+        size = func.coalesce(func.sum(table.c.size), 0)
+        own: Select[Any] = select(size).where(table.c.space_key == key)
+        space += int(tx.execute(own).scalar_one())
+        joined = table.join(spaces, spaces.c.key == table.c.space_key)
+        theirs = select(size).select_from(joined).where(spaces.c.owner_id == owner)
+        total += int(tx.execute(theirs.where(spaces.c.deleted_at.is_(None))).scalar_one())
+    return _Used(space, total)
+
+
+def _full(used: _Used, size: int, quota: Quota) -> QuotaFull | None:
+    for whose, limit, present in (
+        ("This Space", quota.space, used.space),
+        ("The owner of this Space", quota.owner, used.owner),
+    ):
+        if limit and present + size > limit:
+            return QuotaFull(
+                f"{whose} may hold {limit} bytes of large files and has {present}; "
+                f"{size} more do not fit.",
+                hint="Remove large files from the history and let 'spaceport gc' run, or ask the "
+                "administrator for more room (lfs.space_bytes, lfs.owner_bytes).",
+            )
+    return None
