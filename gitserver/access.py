@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from gitserver.repositories import Repositories
+from spaceport.actor import ANONYMOUS, Actor
 from spaceport.names import SpaceKey
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
@@ -50,6 +51,8 @@ class Admission:
     """What people call the repository (`author/name`)."""
     detail: Mapping[str, str] = field(default_factory=dict)
     """Handed on to the hooks with a push."""
+    actor: Actor = ANONYMOUS
+    """Who it is with their rights, where accounts are known: for what git-lfs asks next."""
 
 
 @dataclass(frozen=True)

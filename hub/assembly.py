@@ -6,7 +6,6 @@ import asyncio
 import logging
 import signal
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -17,8 +16,9 @@ from config.proxy import ProxySettings
 from config.settings import Settings
 from gitserver.commit import Commits
 from gitserver.export import Exporter
-from gitserver.http import GitHttp
-from gitserver.pointer import Pointer
+from gitserver.http import GitHttp, peer_address
+from gitserver.lfs.desk import Desk
+from gitserver.lfs.http import add_lfs
 from gitserver.receive.service import ReceiveService
 from gitserver.upload.service import UploadService
 from hooks.post_receive import Places
@@ -32,7 +32,7 @@ from hub.door import HubDoor
 from hub.git_access import LedgerAccess
 from hub.health import Health
 from hub.janitor import Janitor
-from hub.no_lfs import add_no_lfs
+from hub.origins import Origins
 from hub.parts import Installation, open_installation
 from hub.single import only_server
 from hub.web import add_web
@@ -131,12 +131,14 @@ class Server:
             engine=engine,
             bases=HostBases(engine, settings.data / "bases"),
             exporter=Exporter(context.repositories),
-            large_of=no_large_objects,
+            large_of=context.large.files_of,
         )
         places = Places(settings.hub_url, settings.space_url)
         self._upload = UploadService(settings.data / "cache" / "git", pools)
         self._receive = ReceiveService(
-            context.repositories, PushHooks(ledger, context.repositories, places), pools
+            context.repositories,
+            PushHooks(ledger, context.repositories, places, has_large=context.large.has),
+            pools,
         )
         self._reconciler = HeadReconciler(ledger, context.repositories, pools)
         self._rooms: list[asyncio.Task[None]] = []
@@ -156,6 +158,7 @@ class Server:
         settings = self._context.settings
         # What a killed server left half done goes before anybody pushes again (DUR-11).
         await self._context.pools.run("git", self._context.repositories.sweep)
+        await self._context.pools.run("git", self._context.large.sweep)
         self._web = web.AppRunner(self._application(), auto_decompress=False, access_log=None)
         await self._web.setup()
         handler = self._web.server
@@ -181,14 +184,10 @@ class Server:
         app = web.Application()
         app.middlewares.append(only_for_the_hub(lambda: self._proxy.hosts))
         add_cors(app)
-        git = GitHttp(
-            context.repositories,
-            LedgerAccess(context.ledger, context.pools),
-            self._upload,
-            self._receive,
-        )
+        access = LedgerAccess(context.ledger, context.pools)
+        git = GitHttp(context.repositories, access, self._upload, self._receive)
         git.add_routes(app)
-        add_no_lfs(app)
+        add_lfs(app, lfs_desk(context, access))
         Health(context, self._engine).add_routes(app)
         add_api(app, context, Commits(context.repositories, self._receive.concluder, context.pools))
         add_web(app, context)
@@ -218,9 +217,16 @@ async def keep_running(name: str, room: Callable[[], Awaitable[None]]) -> None:
         await asyncio.sleep(RETRY_SECONDS)
 
 
-def no_large_objects(key: SpaceKey) -> Callable[[Pointer], Path | None]:
-    """This version stores no git-lfs objects: every pointer is one whose content is missing."""
-    return lambda pointer: None
+def lfs_desk(context: HubContext, access: LedgerAccess) -> Desk:
+    """What the routes of git-lfs share."""
+    return Desk(
+        context.large,
+        context.passes,
+        access,
+        context.pools,
+        origin_of=Origins(context.settings).of,
+        address_of=peer_address,
+    )
 
 
 def proxy_settings(settings: Settings) -> ProxySettings:

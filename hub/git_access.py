@@ -57,7 +57,11 @@ class LedgerAccess:
         if space is None or not decision.allowed:
             return Refusal(decision.status, decision.message)
         return Admission(
-            space.key, actor_id=actor.id, label=str(space.id), detail={"actor": actor.name}
+            space.key,
+            actor_id=actor.id,
+            label=str(space.id),
+            detail={"actor": actor.name},
+            actor=actor,
         )
 
     def by_ssh_key(self, fingerprint: str) -> Actor | None:

@@ -37,6 +37,7 @@ class Janitor:
         """Remove repositories that no row names, and sessions that are over; the keys removed."""
         with self._context.ledger.write() as tx:
             sessions.sweep(tx)
+        self._context.large.sweep()
         with nobody_creating(self._context.data) as alone:
             return self._remove_orphans() if alone else []
 

@@ -39,6 +39,10 @@ class LargeObjects:
         store, incoming = open_store(url, data)
         return cls(ledger, store, Staging(incoming), settings)
 
+    def sweep(self) -> int:
+        """Remove what dead processes, and uploads in parts that were given up, left (LFS-13)."""
+        return self.staging.sweep(self.settings.parts_kept)
+
     def close(self) -> None:
         """Remove what uploads that were cut off left. The store stays usable for reading."""
         self.staging.close()

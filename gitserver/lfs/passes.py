@@ -68,7 +68,8 @@ class Holder:
 
 @dataclass(frozen=True)
 class Pass:
-    """What a pass says. `upload` and `part` name a part of an upload in parts."""
+    """What a pass says. `size` is the object's; `upload`, `part` and `chunk` (bytes of a part)
+    belong to an upload in parts."""
 
     purpose: Purpose
     space: SpaceKey
@@ -77,6 +78,7 @@ class Pass:
     size: int = 0
     upload: str = ""
     part: int = 0
+    chunk: int = 0
 
 
 class Passes:
@@ -104,6 +106,7 @@ class Passes:
             "size": given.size,
             "upload": given.upload,
             "part": given.part,
+            "chunk": given.chunk,
         }
         return jwt.encode({"alg": _ALGORITHM}, claims, self._key)
 
@@ -123,6 +126,7 @@ class Passes:
                 int(claims["size"]),
                 claims["upload"],
                 int(claims["part"]),
+                int(claims["chunk"]),
             )
         except (JoseError, KeyError, ValueError, TypeError):
             return None

@@ -21,6 +21,7 @@ from config.settings import Settings
 from gitserver.commit import Commits
 from gitserver.content import Content
 from gitserver.http import GitHttp
+from gitserver.lfs.http import add_lfs
 from gitserver.lfs.objects import LargeObjects
 from gitserver.lfs.passes import Passes
 from gitserver.receive.service import ReceiveService
@@ -29,6 +30,7 @@ from gitserver.upload.service import UploadService
 from hooks.post_receive import Places
 from hooks.push_hooks import PushHooks
 from hub.api import add_api
+from hub.assembly import lfs_desk
 from hub.context import HubContext
 from hub.create_space import NewSpace, create_space
 from hub.git_access import LedgerAccess
@@ -127,11 +129,12 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     async def serve() -> web.AppRunner:
         app = web.Application()
         places = Places(context.settings.hub_url, context.settings.space_url)
-        hooks = PushHooks(context.ledger, context.repositories, places)
+        hooks = PushHooks(context.ledger, context.repositories, places, has_large=context.large.has)
         receive = ReceiveService(context.repositories, hooks, context.pools)
         upload = UploadService(data / "cache" / "git", context.pools)
         access = LedgerAccess(context.ledger, context.pools)
         GitHttp(context.repositories, access, upload, receive).add_routes(app)
+        add_lfs(app, lfs_desk(context, access))
         add_api(app, context, Commits(context.repositories, receive.concluder, context.pools))
         app.on_cleanup.append(lambda _: upload.close())
         runner = web.AppRunner(app, auto_decompress=False)

@@ -1,0 +1,89 @@
+"""A request's body into a `Sink`: from the socket itself where that is safe, else as aiohttp reads.
+
+In both ways hashing and writing happen on threads, and no client makes a thread wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from socket import socket
+
+from aiohttp import StreamReader, web
+
+from gitserver.lfs.sockets import CutOff, Pace, Sink, TooSlow, in_thread, plain_socket, receive
+from spaceport.pools import Pools
+
+DIRECT_FROM = 2 << 20  # bytes still to come; below, keeping the connection is worth more
+BATCH = 1 << 20
+
+
+async def receive_body(request: web.Request, sink: Sink, pools: Pools, idle: float) -> bool:
+    """Take the body; whether the connection can serve another request afterwards.
+
+    Raises `TooSlow`, `CutOff`, `WrongContent` for a body that is too long, `OSError`.
+    """
+    length = request.content_length
+    if length is not None and length == sink.left and length >= DIRECT_FROM:
+        sock = plain_socket(request)
+        if sock is not None:
+            try:
+                await _direct(request, sock, sink, pools, idle)
+            finally:
+                sock.close()
+            return False
+    await _streamed(request.content, sink, pools, idle)
+    return True
+
+
+async def _direct(
+    request: web.Request, sock: socket, sink: Sink, pools: Pools, idle: float
+) -> None:
+    """aiohttp is told that the body is over, once it has handed out what it read of it."""
+    transport = request.transport
+    if transport is None:
+        raise CutOff
+    held = _drained(request.content)
+    transport.pause_reading()  # after the last read, since a read may let it go on
+    request.content.feed_eof()
+    if held:
+        await in_thread(pools, lambda stop: sink.write(held))
+    await receive(sock, sink, pools, idle)
+
+
+def _drained(content: StreamReader) -> bytes:
+    """What was read already. Each read may let the parser hand out more, at once."""
+    pieces = []
+    while piece := content.read_nowait(-1):
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+async def _streamed(content: StreamReader, sink: Sink, pools: Pools, idle: float) -> None:
+    pace = Pace(idle)
+    batch = bytearray()
+    while piece := await _piece(content, pace):
+        batch += piece
+        if len(batch) >= BATCH:
+            await _write(sink, batch, pools)
+            batch = bytearray()
+    await _write(sink, batch, pools)
+
+
+async def _piece(content: StreamReader, pace: Pace) -> bytes:
+    begun = time.monotonic()
+    try:
+        async with asyncio.timeout(pace.idle):
+            piece = await content.readany()
+    except TimeoutError:
+        raise TooSlow from None
+    except (web.RequestPayloadError, ConnectionError, EOFError):
+        raise CutOff from None
+    pace.moved(len(piece))
+    pace.waited(time.monotonic() - begun)
+    return piece
+
+
+async def _write(sink: Sink, batch: bytearray, pools: Pools) -> None:
+    if batch:
+        await in_thread(pools, lambda stop: sink.write(batch))
