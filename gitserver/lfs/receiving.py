@@ -44,8 +44,8 @@ async def _direct(
     if transport is None:
         raise CutOff
     held = _drained(request.content)
-    transport.pause_reading()  # after the last read, since a read may let it go on
     request.content.feed_eof()
+    transport.pause_reading()  # last, since both of these may let it go on
     if held:
         await in_thread(pools, lambda stop: sink.write(held))
     await receive(sock, sink, pools, idle)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -46,9 +47,9 @@ from spaceport.sdk import Sdk
 from tests.hub.wire import Wire, free_port
 
 
-def make_context(data: Path, port: int) -> HubContext:
+def make_context(data: Path, port: int, **more: Any) -> HubContext:
     hub = HubSettings(keep_alive=0.5, recheck=1.0)
-    settings = Settings(data=data, http=f"127.0.0.1:{port}", hub=hub)  # type: ignore[arg-type]
+    settings = Settings(data=data, http=f"127.0.0.1:{port}", hub=hub, **more)  # type: ignore[arg-type]
     data.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(settings.database_url)
     repositories = Repositories(data / "repos", settings.git)
@@ -63,9 +64,24 @@ def make_context(data: Path, port: int) -> HubContext:
         content=Content(repositories),
         catalogue=Catalogue.load(),
         sdks=SdkCatalogue.load(),
-        large=LargeObjects.open(ledger, "", data, settings.lfs),
+        large=LargeObjects.open(ledger, settings.objects, data, settings.lfs),
         passes=Passes.open(ledger, keyring),
     )
+
+
+def make_app(context: HubContext) -> web.Application:
+    """The API, git and git-lfs; inside the loop."""
+    app = web.Application()
+    places = Places(context.settings.hub_url, context.settings.space_url)
+    hooks = PushHooks(context.ledger, context.repositories, places, has_large=context.large.has)
+    receive = ReceiveService(context.repositories, hooks, context.pools)
+    upload = UploadService(context.data / "cache" / "git", context.pools)
+    access = LedgerAccess(context.ledger, context.pools)
+    GitHttp(context.repositories, access, upload, receive).add_routes(app)
+    add_lfs(app, lfs_desk(context, access))
+    add_api(app, context, Commits(context.repositories, receive.concluder, context.pools))
+    app.on_cleanup.append(lambda _: upload.close())
+    return app
 
 
 @dataclass
@@ -127,16 +143,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
 
     async def serve() -> web.AppRunner:
-        app = web.Application()
-        places = Places(context.settings.hub_url, context.settings.space_url)
-        hooks = PushHooks(context.ledger, context.repositories, places, has_large=context.large.has)
-        receive = ReceiveService(context.repositories, hooks, context.pools)
-        upload = UploadService(data / "cache" / "git", context.pools)
-        access = LedgerAccess(context.ledger, context.pools)
-        GitHttp(context.repositories, access, upload, receive).add_routes(app)
-        add_lfs(app, lfs_desk(context, access))
-        add_api(app, context, Commits(context.repositories, receive.concluder, context.pools))
-        app.on_cleanup.append(lambda _: upload.close())
+        app = make_app(context)
         runner = web.AppRunner(app, auto_decompress=False)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", port).start()
