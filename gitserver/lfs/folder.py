@@ -84,6 +84,9 @@ class FolderStore:
             self.path(oid).unlink()
             sync_folder(self.path(oid).parent)
 
+    def trim(self, unused_seconds: float) -> None:
+        """There are no copies: the files themselves are linked to."""
+
     def listed(self) -> Iterator[Stored]:
         for folder in sorted(self.root.iterdir()):
             if len(folder.name) != 2 or not folder.is_dir():

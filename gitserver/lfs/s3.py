@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -140,6 +141,13 @@ class S3Store:
         with suppress(ObjectLost), _told():
             obstore.delete(self._bucket, self._path(oid))
         (self._cache / oid[:2] / oid).unlink(missing_ok=True)
+
+    def trim(self, unused_seconds: float) -> None:
+        before = time.time() - unused_seconds
+        for path in self._cache.glob("*/*"):
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < before:
+                    path.unlink()
 
     def listed(self) -> Iterator[Stored]:
         with _told():

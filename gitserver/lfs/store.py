@@ -80,6 +80,10 @@ class ObjectStore(Protocol):
         """Every object, in no order."""
         ...
 
+    def trim(self, unused_seconds: float) -> None:
+        """Remove local copies, if this store keeps any, that nobody used for so long."""
+        ...
+
 
 def open_store(url: str, data: Path) -> tuple[ObjectStore, Path]:
     """The store of the setting `objects`, and the folder where what comes in waits.

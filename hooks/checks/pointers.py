@@ -22,7 +22,7 @@ def check_pointers(push: Push, new: Brought, objects: Readable, has: HasLarge) -
             continue
         pointer = parse_pointer(objects.read(file.oid, MAX_BYTES)[1])
         if pointer is not None and not has(push.space, pointer):
-            missing.append(file.path)
+            missing.append(f"{file.path} ({pointer.oid})")
     if not missing:
         return FINE
     text = (

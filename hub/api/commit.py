@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from gitserver.commit import (
+    AddPointer,
     CommitRefused,
     CommitRequest,
     CommitResult,
@@ -50,7 +51,15 @@ async def _commit(call: Call, commits: Commits) -> web.StreamResponse:
     if account is None:
         raise ApiError(401, "Sign in to commit")
     request = CommitRequest(
-        await call.git(operations, call.context.content, call.space.key, head, draft),
+        await call.git(
+            operations,
+            call.context.content,
+            call.context.large,
+            call.space.key,
+            account.id,
+            head,
+            draft,
+        ),
         draft.message,
         signature(call.context, account),
         ref=ref,
@@ -95,6 +104,8 @@ def already_done(call: Call, request: CommitRequest) -> str | None:
 def _is_done(call: Call, head: str, operation: Operation) -> bool:
     if isinstance(operation, DeleteFile | DeleteFolder):
         return _blob_at(call, head, operation.path) is None
+    if isinstance(operation, AddPointer):
+        return _blob_at(call, head, operation.path) == blob_id(operation.pointer.text())
     data = getattr(operation, "data", None)
     return data is not None and _blob_at(call, head, operation.path) == blob_id(data)
 

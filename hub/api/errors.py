@@ -28,6 +28,7 @@ from spaceport.errors import (
     Unavailable,
 )
 from spaceport.identify import BadCredentials
+from spaceport.ledger.large import QuotaFull
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ _STATUS: tuple[tuple[type[SpaceportError], int], ...] = (
     (Conflict, 409),
     (Invalid, 400),
     (Unavailable, 503),
+    (QuotaFull, 507),
 )
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _EXPOSED = (

@@ -9,10 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gitserver.commit import AddFile, DeleteFile, DeleteFolder, Operation
+from gitserver.commit import AddFile, AddPointer, DeleteFile, DeleteFolder, Operation
 from gitserver.content import Content, Kind
+from gitserver.lfs.batch import is_oid
+from gitserver.lfs.objects import LargeObjects
+from gitserver.pointer import Pointer
 from hub.api.body import Body, parse_json, validate
 from hub.api.errors import ENTRY_NOT_FOUND, ApiError
+from hub.api.large import as_pointer, attributes_of
 from spaceport.errors import NotFound
 from spaceport.names import SpaceKey
 
@@ -52,11 +56,12 @@ class Draft:
     description: str = ""
     parent: str | None = None
     added: list[AddFile] = field(default_factory=list)
+    large: list[LfsFile] = field(default_factory=list)  # uploaded before
     deleted: list[tuple[str, bool]] = field(default_factory=list)  # path, meant as a folder
 
     @property
     def count(self) -> int:
-        return len(self.added) + len(self.deleted)
+        return len(self.added) + len(self.large) + len(self.deleted)
 
     @property
     def message(self) -> str:
@@ -81,16 +86,23 @@ def read_line(draft: Draft, line: bytes, first: bool, file_limit: int) -> None:
         path = path.removesuffix("/") if key == "deletedFolder" else path
         draft.deleted.append((_plain(path, new=False), key == "deletedFolder"))
     elif key == "lfsFile":
-        path = validate(LfsFile, value).path
-        raise ApiError(400, f"{path[:200]}: this server keeps no git-lfs objects")
+        draft.large.append(_large(validate(LfsFile, value)))
     else:
         raise ApiError(400, f"There is no operation {str(key)[:40]!r}")
 
 
-def operations(content: Content, key: SpaceKey, revision: str, draft: Draft) -> Sequence[Operation]:
+def operations(
+    content: Content,
+    large: LargeObjects,
+    key: SpaceKey,
+    actor_id: str | None,
+    revision: str,
+    draft: Draft,
+) -> Sequence[Operation]:
     """Deletions first, as the original; a folder may be named as a file. Blocks.
 
-    Raises 404 for a path to delete that is not there.
+    A file that `.gitattributes` gives to git-lfs becomes a large object here (hub-api 8.2).
+    Raises 404 for a path to delete that is not there, 422 for an object that was not uploaded.
     """
     deletions: list[Operation] = []
     for path, as_folder in draft.deleted:
@@ -101,7 +113,46 @@ def operations(content: Content, key: SpaceKey, revision: str, draft: Draft) -> 
         if as_folder and not folder:
             raise ApiError(404, MISSING, ENTRY_NOT_FOUND)
         deletions.append(DeleteFolder(path) if folder else DeleteFile(path))
-    return [*deletions, *draft.added]
+    return [*deletions, *_added(content, large, key, actor_id, revision, draft)]
+
+
+def _added(
+    content: Content,
+    large: LargeObjects,
+    key: SpaceKey,
+    actor_id: str | None,
+    revision: str,
+    draft: Draft,
+) -> list[Operation]:
+    pointers = _pointers(large, key, draft)  # first: nothing is kept for what is refused
+    rules = attributes_of(content, key, revision, {file.path: file.data for file in draft.added})
+    files: list[Operation] = [
+        as_pointer(large, key, actor_id, file) if file.data and rules.is_large(file.path) else file
+        for file in draft.added
+    ]
+    return [*files, *pointers]
+
+
+def _pointers(large: LargeObjects, key: SpaceKey, draft: Draft) -> list[Operation]:
+    """Of what was uploaded to this very Space; knowing a hash gives nothing (LFS-04, LFS-17)."""
+    held = large.held(key, [file.oid for file in draft.large])
+    pointers: list[Operation] = []
+    for file in draft.large:
+        found = held.get(file.oid)
+        if found is None or file.size not in (None, found.size):
+            raise ApiError(
+                422,
+                f"{file.path[:200]}: the object {file.oid} was not uploaded to this repository",
+            )
+        pointers.append(AddPointer(file.path, Pointer(found.oid, found.size)))
+    return pointers
+
+
+def _large(file: LfsFile) -> LfsFile:
+    if file.algo != "sha256" or not is_oid(file.oid):
+        raise ApiError(422, f"{file.path[:200]}: an object has a sha256 of 64 hexadecimal digits")
+    _plain(file.path, new=True)
+    return file
 
 
 def _plain(path: str, *, new: bool) -> str:

@@ -13,6 +13,7 @@ from hub.api.call import Call, answer
 from hub.api.commit import branch_of
 from hub.api.errors import ApiError
 from hub.api.large import pointer_of
+from hub.context import HubContext
 from spaceport.errors import NotFound
 from spaceport.names import SpaceKey
 
@@ -35,44 +36,58 @@ class Preupload(Body):
 
 
 async def preupload(call: Call) -> web.StreamResponse:
-    """Everything goes inline into the commit: this server keeps no git-lfs objects, so a file that
-    is too large for git is refused here, before anything is sent."""
+    """What fits into a commit goes inline, also what `.gitattributes` gives to git-lfs: the server
+    then writes the pointer (hub-api 8.2). Larger files go to git-lfs first; what is too large even
+    for that is refused here, before anything is sent."""
     if call.flag("create_pr"):
         raise ApiError(400, "This server has no pull requests")
     body = await call.body(Preupload)
     if len(body.files) > call.limits.preupload_files:
         raise ApiError(400, f"At most {call.limits.preupload_files} files at once")
     _, head = await branch_of(call)
-    limit = min(call.limits.commit_file, call.context.settings.git.push.blob_bytes)
-    shown = await call.git(_answers, call.context.content, call.space.key, head, body, limit)
+    shown = await call.git(_answers, call.context, call.space.key, head, body)
     return answer({"files": shown, "commitOid": head})
 
 
 def _answers(
-    content: Content, key: SpaceKey, head: str, body: Preupload, limit: int
+    context: HubContext, key: SpaceKey, head: str, body: Preupload
 ) -> list[dict[str, Any]]:
-    ignored = _ignored(content, key, head, body.gitIgnore)
-    return [_one(content, key, head, file, ignored, limit) for file in body.files]
+    ignored = _ignored(context.content, key, head, body.gitIgnore)
+    return [_one(context, key, head, file, ignored.match_file(file.path)) for file in body.files]
 
 
-def _one(
-    content: Content, key: SpaceKey, head: str, file: File, ignored: GitIgnoreSpec, limit: int
-) -> dict[str, Any]:
-    ignore = ignored.match_file(file.path)
-    if file.size > limit and not ignore:
+def _one(context: HubContext, key: SpaceKey, head: str, file: File, ignore: bool) -> dict[str, Any]:
+    settings = context.settings
+    most = settings.lfs.object_bytes
+    if file.size > most and not ignore:
         raise ApiError(
-            400,
-            f"{file.path[:200]} has {file.size} bytes. This server keeps no git-lfs objects, and "
-            f"files in git have at most {limit} bytes.",
+            400, f"{file.path[:200]} has {file.size} bytes; a file has at most {most} bytes here."
         )
-    shown: dict[str, Any] = {"path": file.path, "uploadMode": "regular", "shouldIgnore": ignore}
+    large = file.size > min(settings.hub.api.commit_file, settings.git.push.blob_bytes)
+    mode = "lfs" if large else "regular"
+    shown: dict[str, Any] = {"path": file.path, "uploadMode": mode, "shouldIgnore": ignore}
+    oid = _present(context, key, head, file.path, large=large)
+    return shown if oid is None else shown | {"oid": oid}
+
+
+def _present(
+    context: HubContext, key: SpaceKey, head: str, path: str, *, large: bool
+) -> str | None:
+    """What is there now, by the name that the client compares with: SHA-256 in git-lfs, else git's
+    name of the content, also for a content that a pointer stands for."""
     try:
-        entry = content.entry(key, head, file.path)
+        entry = context.content.entry(key, head, path)
     except NotFound:
-        return shown
-    if entry.kind is Kind.FILE and pointer_of(content, key, head, entry) is None:
-        shown["oid"] = entry.oid
-    return shown
+        return None
+    if entry.kind is not Kind.FILE:
+        return None
+    pointer = pointer_of(context.content, key, head, entry)
+    if large:
+        return None if pointer is None else pointer.oid
+    if pointer is None:
+        return entry.oid
+    held = context.large.held(key, [pointer.oid]).get(pointer.oid)
+    return None if held is None else held.blob_id
 
 
 def _ignored(content: Content, key: SpaceKey, head: str, given: str | None) -> GitIgnoreSpec:

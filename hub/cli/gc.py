@@ -6,13 +6,16 @@ from hub.cli.common import Config, Data, say, settings_of
 
 
 def gc(config: Config = None, data: Data = None) -> None:
-    """Remove builds that no Space can use any more: environments, checkouts, images."""
+    """Remove what no Space can use any more: large files, environments, checkouts, images."""
     from builder.gc import collect  # loads the engines' libraries
+    from gitserver.lfs.collect import collect_objects
     from hub.parts import open_installation
 
     installation = open_installation(settings_of(data, config))
     try:
         context = installation.context
+        large = collect_objects(context.large, context.repositories)
+        say(f"Removed {large.objects} large objects: {large.bytes / 1024**2:.1f} MiB.")
         engine = installation.engine()
         keep = context.settings.builder.keep_releases
         data = context.data

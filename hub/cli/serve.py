@@ -29,6 +29,10 @@ def serve(
     database: Annotated[
         str | None, typer.Option(help="The ledger's SQLAlchemy URL [SQLite in the data folder].")
     ] = None,
+    objects: Annotated[
+        str | None,
+        typer.Option(help="Large files: a folder, or s3://BUCKET [objects in the data folder]."),
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell more.")] = False,
 ) -> None:
     """Serve until told to stop; prints the hub's address and, at first, a link to sign up."""
@@ -39,6 +43,7 @@ def serve(
     logging.basicConfig(level=level, format=form)
     logging.getLogger("alembic").setLevel(logging.WARNING)  # its steps say nothing to operators
     flags: dict[str, Any] = {"http": http, "domain": domain, "url": url, "database": database}
+    flags["objects"] = objects
     if engine is not None:
         flags["engine"] = {"kind": engine}
     run(settings_of(data, config, **flags), say)

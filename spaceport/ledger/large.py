@@ -159,6 +159,12 @@ def unheld(tx: Tx, oid: str) -> bool:
     return tx.execute(query).first() is None
 
 
+def held_anywhere(tx: Tx, oids: Collection[str]) -> set[str]:
+    """Those of `oids` that some Space holds."""
+    query = select(large_objects.c.oid).where(large_objects.c.oid.in_(oids)).distinct()
+    return set(tx.execute(query).scalars())
+
+
 def used(tx: Tx, key: SpaceKey) -> int:
     """Bytes of the large objects that a Space holds."""
     query = select(func.coalesce(func.sum(large_objects.c.size), 0))

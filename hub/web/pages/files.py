@@ -53,7 +53,7 @@ class FileView:
 
     size: int
     picture: bool = False
-    large: bool = False  # a git-lfs pointer
+    large: bool = False  # a git-lfs pointer; `listing` is the pointer's text
     listing: code.Listing | None = None
     rendered: Markup | None = None
 
@@ -206,7 +206,8 @@ def _file_view(content: Content, key: SpaceKey, revision: str, where: Where) -> 
         return FileView(entry.size)
     pointer = parse_pointer(data)
     if pointer is not None:
-        return FileView(pointer.size, large=True, listing=code.listing("x.txt", data))
+        picture = ending(where.path) in PICTURES and pointer.size <= RAW_LIMIT
+        return FileView(pointer.size, picture, large=True, listing=code.listing("x.txt", data))
     if ending(where.path) in PICTURES and entry.kind is Kind.FILE:
         return FileView(entry.size, picture=True)
     folder = where.path.rpartition("/")[0]
