@@ -12,6 +12,7 @@ from socket import socket
 from aiohttp import StreamReader, web
 
 from gitserver.lfs.sockets import CutOff, Pace, Sink, TooSlow, in_thread, plain_socket, receive
+from gitserver.lfs.staging import WrongContent
 from spaceport.pools import Pools
 
 DIRECT_FROM = 2 << 20  # bytes still to come; below, keeping the connection is worth more
@@ -34,6 +35,19 @@ async def receive_body(request: web.Request, sink: Sink, pools: Pools, idle: flo
             return False
     await _streamed(request.content, sink, pools, idle)
     return True
+
+
+async def read_small(request: web.Request, size: int, idle: float) -> bytes:
+    """A body of exactly `size` bytes, in memory. Raises as `receive_body` does."""
+    pace = Pace(idle)
+    data = bytearray()
+    while piece := await _piece(request.content, pace):
+        data += piece
+        if len(data) > size:
+            break
+    if len(data) != size:
+        raise WrongContent(f"{len(data)} bytes came instead of {size}.")
+    return bytes(data)
 
 
 async def _direct(

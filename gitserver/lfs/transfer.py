@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -13,7 +14,7 @@ from gitserver.lfs.answers import LfsError, answer
 from gitserver.lfs.desk import Desk, oid_of, stale
 from gitserver.lfs.parts import Parts
 from gitserver.lfs.passes import Pass, Purpose
-from gitserver.lfs.receiving import receive_body
+from gitserver.lfs.receiving import read_small, receive_body
 from gitserver.lfs.sending import (
     NoSuchRange,
     matches,
@@ -25,6 +26,7 @@ from gitserver.lfs.sockets import Stop, in_thread
 from gitserver.lfs.store import Source
 from spaceport.names import SpaceKey
 
+SMALL = 128 * 1024  # bytes of an object that is kept in one step on one thread
 REDEEMED: web.RequestKey[tuple[Pass, Admission]] = web.RequestKey("lfs.redeemed", tuple)
 
 
@@ -54,6 +56,12 @@ class Transfers:
         given, admitted = await self.check(request, Purpose.UPLOAD)
         self._check_length(request, given.size)
         large = self._desk.large
+        if given.size <= SMALL:
+            with self._counted():
+                data = await read_small(request, given.size, self._desk.settings.idle)
+                work = partial(large.put, given.space, admitted.actor_id, given.oid, given.size)
+                await in_thread(self._desk.pools, lambda stop: work([data]))
+            return _stored(given.oid, again=True)
         with self._counted():
             incoming = await self._desk.on("large", large.staging.begin, given.oid, given.size)
             try:

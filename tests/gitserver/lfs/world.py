@@ -21,8 +21,14 @@ import uvloop
 from aiohttp import web
 
 from gitserver.lfs.answers import MEDIA_TYPE
+from hub.create_space import NewSpace, create_space
 from runtime.proxy.handover import only_for_the_hub
 from runtime.proxy.server import Proxy
+from spaceport.actor import SYSTEM
+from spaceport.ledger import accounts, memberships
+from spaceport.ledger.spaces import Visibility
+from spaceport.roles import OrgRole
+from spaceport.sdk import Sdk
 from tests.hub.conftest import Hub, make_app, make_context
 from tests.hub.wire import Answer, free_port
 from tests.waiting import eventually
@@ -106,6 +112,20 @@ def main() -> None:
             time.sleep(3600)
 
 
+def team(hub: Hub, org: str, names: tuple[str, ...]) -> tuple[str, str]:
+    """Public Spaces of an organisation in which lock-ann and lock-bob write; their tokens."""
+    with hub.context.ledger.write() as tx:
+        account = accounts.by_name(tx, org) or accounts.create_org(tx, org)
+    for name in ("lock-ann", "lock-bob"):
+        user = hub.user(name)
+        with hub.context.ledger.write() as tx:
+            memberships.set_role(tx, account, user, OrgRole.WRITE)
+    for name in names:
+        wanted = NewSpace(org, name, Sdk.STATIC, visibility=Visibility.PUBLIC)
+        create_space(hub.context, SYSTEM, wanted)
+    return hub.token("lock-ann"), hub.token("lock-bob")
+
+
 # -- requests ------------------------------------------------------------------------------------
 
 
@@ -179,6 +199,13 @@ def git(*words: object, cwd: Path, ok: bool = True) -> str:
     assert not ok or done.returncode == 0, said
     assert ok or done.returncode != 0, said
     return said
+
+
+def process_memory(pid: int | str = "self") -> int:
+    """Bytes that the process has in memory for itself."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    (line,) = [line for line in status.splitlines() if line.startswith("RssAnon:")]
+    return int(line.split()[1]) * 1024
 
 
 def left_behind(hub: Hub) -> list[str]:
