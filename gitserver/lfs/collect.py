@@ -22,7 +22,9 @@ from gitserver.lfs.store import Stored
 from gitserver.pack.file import BLOB
 from gitserver.pack.store import ObjectStore as GitObjects
 from gitserver.pointer import MAX_BYTES, parse_pointer
+from gitserver.refs import read_refs
 from gitserver.repositories import Repositories
+from spaceport.errors import Invalid
 from spaceport.failpoints import failpoint
 from spaceport.ledger import large, spaces
 from spaceport.ledger.columns import now
@@ -71,6 +73,7 @@ def named_in(repository: Path) -> set[str]:
     try:
         loose = list(store.loose_oids())  # before the packs: what is packed meanwhile is seen
         store.refresh()
+        _check(repository, store)
         found: set[str] = set()
         for oid in _ids(store, loose):
             kind, size = store.kind_and_size(oid)
@@ -81,6 +84,16 @@ def named_in(repository: Path) -> set[str]:
         return found
     finally:
         store.close()
+
+
+def _check(repository: Path, store: GitObjects) -> None:
+    """Raise unless all packs can be read: what they name would seem to be named nowhere."""
+    opened = {pack.path.with_suffix("") for pack in store.packs()}
+    closed = {path.with_suffix("") for path in store.folder.glob("pack/*.pack")} - opened
+    tips = {bytes.fromhex(oid) for oid in read_refs(repository).ids.values()}
+    missing = [tip for tip in tips if tip not in store]
+    if closed or missing:
+        raise Invalid(f"{len(closed)} packs cannot be read, {len(missing)} refs lead nowhere.")
 
 
 def _ids(store: GitObjects, loose: list[bytes]) -> Iterator[bytes]:

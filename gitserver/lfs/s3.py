@@ -7,6 +7,7 @@ whole or not at all. Credentials come from the environment or the machine, as fo
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import time
@@ -24,6 +25,8 @@ from obstore.store import S3Store as Bucket
 from gitserver.lfs.store import ObjectLost, Stored
 from spaceport.errors import Misconfigured, Unavailable
 from spaceport.failpoints import failpoint
+
+logger = logging.getLogger(__name__)
 
 PIECE = 256 * 1024
 RANGE = 32 * 1024 * 1024
@@ -168,8 +171,9 @@ def _told() -> Iterator[None]:
     except (NotFoundError, FileNotFoundError):
         raise ObjectLost("The object is not in the store.") from None
     except BaseError as error:
-        first = str(error).strip().partition("\n")[0][:200]
+        # The reason names addresses and buckets: it is for the operator.
+        logger.warning("the object store: %s", str(error).strip().partition("\n")[0][:300])
         raise Unavailable(
-            f"The object store does not do what it should: {first}",
-            hint="The administrator should look at the setting objects, and at the store.",
-        ) from error
+            "The store of large files does not answer as it should.",
+            hint="Try again later; the server's log has the reason.",
+        ) from None

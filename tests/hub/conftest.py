@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
-from huggingface_hub import HfApi
 
 from config.catalogue import Catalogue
 from config.hub import HubSettings
@@ -45,6 +44,9 @@ from spaceport.pools import Pools
 from spaceport.roles import Grant, TokenRole
 from spaceport.sdk import Sdk
 from tests.hub.wire import Wire, free_port
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
 
 
 def make_context(data: Path, port: int, **more: Any) -> HubContext:
@@ -122,6 +124,8 @@ class Hub:
 
     def api(self, name: str) -> HfApi:
         """The real client, signed in as `name`."""
+        from huggingface_hub import HfApi  # takes a second, which processes of tests do not have
+
         return HfApi(endpoint=self.url, token=self.token(name))
 
     def space(self, id: str, sdk: Sdk = Sdk.GRADIO, visibility: str = "public") -> Space:
