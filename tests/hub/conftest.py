@@ -140,7 +140,8 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     """One hub for the session; each test uses accounts of its own."""
     data = tmp_path_factory.mktemp("hub") / "data"
     port = free_port()
-    context = make_context(data, port)
+    parts = {"multipart_from": 15 << 20, "part_bytes": 4 << 20}  # tests have small large files
+    context = make_context(data, port, lfs=parts)
     hub = Hub(context, port)
     loop = asyncio.new_event_loop()
     ready = threading.Event()
