@@ -35,6 +35,9 @@ class LfsSettings(BaseModel):
     )
     part_bytes: int = Field(64 * MIB, ge=64 * 1024, description="Bytes of a part at least.")
     parts: int = Field(1_000, ge=1, le=10_000, description="Parts of an object at most.")
+    unfinished: int = Field(
+        64, ge=1, description="Uploads in parts that a Space may have open; then 503."
+    )
     parts_kept: int = Field(
         24 * HOUR, ge=HOUR, le=24 * HOUR, description="Seconds until unfinished uploads are removed"
     )

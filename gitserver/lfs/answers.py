@@ -13,7 +13,7 @@ from gitserver.access import Refusal
 from gitserver.body import BodyTooLarge, BodyTooSlow
 from gitserver.lfs.sockets import CutOff, TooSlow
 from gitserver.lfs.staging import WrongContent
-from spaceport.errors import NotFound, SpaceportError, Unavailable
+from spaceport.errors import Conflict, Invalid, NotFound, SpaceportError, Unavailable
 from spaceport.ledger.large import QuotaFull
 
 logger = logging.getLogger(__name__)
@@ -94,6 +94,10 @@ def _of_spaceport(error: SpaceportError) -> LfsError | None:
         return LfsError(507, message)
     if isinstance(error, NotFound):
         return LfsError(404, message)
+    if isinstance(error, Conflict):
+        return LfsError(409, message)
+    if isinstance(error, Invalid):
+        return LfsError(422, message)
     if isinstance(error, Unavailable):
         return LfsError(503, message, headers={"Retry-After": "5"})
     return None

@@ -22,7 +22,7 @@ from gitserver.lfs.batch import (
     read_batch,
     without_room,
 )
-from gitserver.lfs.desk import Desk, check_accept
+from gitserver.lfs.desk import Desk, check_accept, stale
 from gitserver.lfs.passes import Holder, Pass, Purpose
 from spaceport.ledger import large
 from spaceport.ledger.columns import now
@@ -44,9 +44,12 @@ async def batch(desk: Desk, request: web.Request) -> web.Response:
 
 async def _admit(desk: Desk, request: web.Request) -> Admission | None:
     """Before the body is looked at; who shows a pass for uploads has no other right to show."""
-    if request.headers.get("Authorization", "").startswith("RemoteAuth "):
-        return None
-    return await desk.admit(request, Service.UPLOAD_PACK)
+    given = desk.shown_pass(request)
+    if given is None:
+        return await desk.admit(request, Service.UPLOAD_PACK)
+    if given.purpose not in (Purpose.SSH_DOWNLOAD, Purpose.SSH_UPLOAD):
+        raise stale()
+    return None
 
 
 def _answer(desk: Desk, admitted: Admission, found: Batch, base: str) -> dict[str, Any]:

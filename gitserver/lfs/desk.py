@@ -66,19 +66,29 @@ class Desk:
     async def admit(self, request: web.Request, service: Service) -> Admission:
         """By a login, or by what git-lfs-authenticate gave. Raises `LfsError`."""
         author, name = space_of(request)
-        header = request.headers.get("Authorization", "")
-        scheme, _, text = header.partition(" ")
-        if scheme == SCHEME:
+        given = self.shown_pass(request)
+        if given is not None:
             purpose = Purpose.SSH_DOWNLOAD
             if service is Service.RECEIVE_PACK:
                 purpose = Purpose.SSH_UPLOAD
-            return (await self.redeem(request, text.strip(), purpose))[1]
-        found = await self.access.admit(
-            parse_authorization(header or None), author, name, service, self.address_of(request)
-        )
+            if given.purpose is not purpose:
+                raise stale()
+            return await self.on("db", self._still, given, SpaceId(author, name), now())
+        shown = parse_authorization(request.headers.get("Authorization"))
+        found = await self.access.admit(shown, author, name, service, self.address_of(request))
         if isinstance(found, Refusal):
             raise LfsError.refused(found)
         return found
+
+    def shown_pass(self, request: web.Request) -> Pass | None:
+        """What git-lfs-authenticate gave, if that is what the request shows. Raises `LfsError`."""
+        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        if scheme != SCHEME:
+            return None
+        given = self.passes.read(text.strip(), now())
+        if given is None:
+            raise stale()
+        return given
 
     async def redeem(
         self, request: web.Request, text: str, purpose: Purpose

@@ -13,7 +13,7 @@ from config.lfs import LfsSettings
 from gitserver.lfs.staging import Chunk, Incoming, Staging
 from gitserver.lfs.store import ObjectLost, ObjectStore, open_store
 from gitserver.pointer import Pointer
-from spaceport.errors import Unavailable
+from spaceport.errors import Misconfigured, Unavailable
 from spaceport.failpoints import failpoint
 from spaceport.ledger import Ledger, large
 from spaceport.ledger.columns import now
@@ -36,8 +36,14 @@ class LargeObjects:
     @classmethod
     def open(cls, ledger: Ledger, url: str, data: Path, settings: LfsSettings) -> LargeObjects:
         """With the store of the setting `objects`. Raises `Misconfigured`."""
-        store, incoming = open_store(url, data)
-        return cls(ledger, store, Staging(incoming), settings)
+        try:
+            store, incoming = open_store(url, data)
+            return cls(ledger, store, Staging(incoming), settings)
+        except OSError as error:
+            raise Misconfigured(
+                f"The folder for large files cannot be used: {error}",
+                hint="Choose another with --objects, or the setting objects.",
+            ) from error
 
     def sweep(self) -> int:
         """Remove what dead processes, and uploads in parts that were given up, left (LFS-13)."""

@@ -22,7 +22,7 @@ from pathlib import Path
 from gitserver.lfs.batch import part_count
 from gitserver.lfs.sockets import Stop
 from gitserver.lfs.staging import WRITE_BACK, Chunk, WrongContent, start_writing
-from spaceport.errors import Conflict, Invalid, NotFound
+from spaceport.errors import Conflict, Invalid, NotFound, Unavailable
 from spaceport.failpoints import failpoint
 from spaceport.names import SpaceKey
 
@@ -34,10 +34,15 @@ DATA = "data"
 class Parts:
     """One upload in parts. Blocks. `total` and `chunk` are bytes of the object and of a part."""
 
-    def __init__(self, root: Path, key: SpaceKey, upload: str, total: int, chunk: int) -> None:
+    def __init__(
+        self, root: Path, key: SpaceKey, upload: str, total: int, chunk: int, *, most: int = 64
+    ) -> None:
+        """`most`: how many uploads in parts the Space may have open."""
         if not _UPLOAD.fullmatch(upload) or chunk < 1:
             raise Invalid("This is no upload of ours.")
         self.folder = root / f"{key}-{upload}"
+        self._others = f"{key}-*"
+        self._most = most
         self.total = total
         self.chunk = chunk
         self.count = part_count(total, chunk)
@@ -46,7 +51,7 @@ class Parts:
         """A place for a part, which may be sent again. Raises `Conflict` while it is completed."""
         if not 1 <= number <= self.count:
             raise Invalid(f"This upload has parts 1 to {self.count}.")
-        self.folder.mkdir(exist_ok=True)
+        self._open_folder()
         path = self.folder / DATA
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -58,6 +63,17 @@ class Parts:
             raise
         start = (number - 1) * self.chunk
         return PartSink(self.folder, number, descriptor, start, min(self.chunk, self.total - start))
+
+    def _open_folder(self) -> None:
+        """Raises `Unavailable` for one too many: each may take the room of a whole object."""
+        if self.folder.is_dir():
+            return
+        if sum(1 for _ in self.folder.parent.glob(self._others)) >= self._most:
+            raise Unavailable(
+                f"This Space has {self._most} uploads in parts that are not finished.",
+                hint="Finish them, or wait until they are removed after a day.",
+            )
+        self.folder.mkdir(exist_ok=True)
 
     def etags(self) -> dict[int, str]:
         """Of the parts that came whole."""

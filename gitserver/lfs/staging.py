@@ -119,15 +119,8 @@ class Staging:
     def sweep(self, parts_older_than: float) -> int:
         """Remove what dead processes left, and uploads in parts that nobody touched for so many
         seconds; gives the number of folders removed."""
-        removed = 0
-        for folder in self.folder.iterdir():
-            if folder.name == PARTS or folder == self._own:
-                continue
-            mark = hold_folder(folder)
-            if mark is not None:
-                shutil.rmtree(folder, ignore_errors=True)
-                os.close(mark)
-                removed += 1
+        with self._making:
+            removed = sum(map(self._remove_if_dead, self.folder.iterdir()))
         before = time.time() - parts_older_than
         for folder in self.parts.iterdir():
             with suppress(FileNotFoundError):
@@ -136,7 +129,18 @@ class Staging:
                     removed += 1
         return removed
 
+    def _remove_if_dead(self, folder: Path) -> bool:
+        if folder.name == PARTS or folder == self._own:
+            return False
+        mark = hold_folder(folder)
+        if mark is None:
+            return False
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(mark)
+        return True
+
     def close(self) -> None:
+        """Remove what is unfinished; nothing may be coming in any more."""
         with self._making:
             if self._own is not None and self._mark is not None:
                 shutil.rmtree(self._own, ignore_errors=True)

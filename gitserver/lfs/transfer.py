@@ -162,7 +162,8 @@ class Transfers:
 
     def _parts(self, given: Pass) -> Parts:
         root = self._desk.large.staging.parts
-        return Parts(root, given.space, given.upload, given.size, given.chunk)
+        most = self._desk.settings.unfinished
+        return Parts(root, given.space, given.upload, given.size, given.chunk, most=most)
 
     @staticmethod
     def _check_length(request: web.Request, size: int) -> None:

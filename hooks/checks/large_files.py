@@ -22,7 +22,7 @@ def check_large_files(push: Push, new: Brought, limit: int) -> Verdict:
             *([f"  ... and {len(files) - SHOWN} more"] if len(files) > SHOWN else []),
             "To mend it, also in the commits that hold them already:",
             "  git lfs install",
-            f"  git lfs migrate import --include={shlex.quote(_include(files))} {_range(push)}",
+            f"  git lfs migrate import --include={shlex.quote(_include(files))}{_range(push)}",
             "  git push",
         ]
     )
@@ -37,9 +37,13 @@ def _include(files: list[NewFile]) -> str:
 
 
 def _range(push: Push) -> str:
+    """What is rewritten: for one branch git-lfs's own choice, the commits that are not pushed yet;
+    named, a branch would be rewritten from its very first commit."""
     branches = [
         update.ref.removeprefix("refs/heads/")
         for update in push.updates
         if update.ref.startswith("refs/heads/") and not update.deleted
     ]
-    return " ".join(f"--include-ref={shlex.quote(shown(branch))}" for branch in branches[:3])
+    if len(branches) < 2:
+        return ""
+    return "".join(f" --include-ref={shlex.quote(shown(branch))}" for branch in branches[:3])

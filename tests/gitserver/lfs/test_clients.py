@@ -58,6 +58,20 @@ def test_a_pointer_without_its_object_is_refused(hub: Hub, tmp_path: Path) -> No
     git("push", "-q", "origin", "HEAD:main", cwd=work)
 
 
+def test_what_a_refused_push_says_mends_it(hub: Hub, tmp_path: Path) -> None:
+    hub.space("lena/mended")
+    work = clone(hub, "lena/mended", "lena", tmp_path / "work")
+    data = os.urandom(10 * (1 << 20) + 1)
+    (work / "huge.dat").write_bytes(data)
+    git("add", ".", cwd=work)
+    git("commit", "-qm", "Huge", cwd=work)
+    said = git("push", "origin", "HEAD:main", cwd=work, ok=False)
+    (line,) = [line for line in said.splitlines() if "git lfs migrate import" in line]
+    git(*line.partition("git ")[2].split(), "--yes", cwd=work)
+    git("push", "-q", "origin", "HEAD:main", cwd=work)
+    assert hub.context.large.store.size(oid_of(data)) == len(data)
+
+
 def test_a_download_goes_on_where_it_broke_off(hub: Hub, tmp_path: Path) -> None:
     hub.space("lena/resumed")
     work = clone(hub, "lena/resumed", "lena", tmp_path / "work")

@@ -335,6 +335,36 @@ def test_parts_of_another_content(hub: Hub, token: str) -> None:
     assert hub.wire.ask("PUT", other, body=b"").status == 403
 
 
+@pytest.mark.req("LFS-13")
+def test_parts_and_completion_at_the_same_time(hub: Hub, token: str) -> None:
+    """No byte changes once it was checked: a part that is being sent keeps the rest waiting."""
+    data = b"s" * (5 * MIB)
+    paths, complete = in_parts(hub, token, data)
+    etags = []
+    for number, path in enumerate(paths):
+        piece = data[number * 2 * MIB : (number + 1) * 2 * MIB]
+        etags.append(hub.wire.ask("PUT", path, body=piece).headers["ETag"])
+    parts = [{"partNumber": n, "etag": etag} for n, etag in enumerate(etags, 1)]
+    body = {"oid": oid_of(data), "parts": parts}
+    head = f"PUT {paths[0]} HTTP/1.1\r\nHost: localhost:{hub.port}\r\nContent-Length: {2 * MIB}\r\n"
+    with socket.create_connection(("127.0.0.1", hub.port)) as sock:
+        sock.sendall(f"{head}\r\n".encode() + b"evil" * 1000)
+        folder = hub.context.large.staging.parts
+        eventually(lambda: not list(folder.glob("*/00001.*")))
+        asked = hub.wire.ask("POST", complete, json_body=body, headers=JSON)
+        assert asked.status in (409, 422) and not stored(hub, oid_of(data))
+    etag = eventually(lambda: sent_again(hub, paths[0], data[: 2 * MIB]))
+    assert etag == etags[0]
+    assert hub.wire.ask("POST", complete, json_body=body, headers=JSON).status == 200
+    assert download(hub, "tess/demo", token, oid_of(data), len(data)).body == data
+    assert hub.wire.ask("PUT", paths[0], body=b"e" * 2 * MIB).status == 200  # of no account
+    assert download(hub, "tess/demo", token, oid_of(data), len(data)).body == data
+
+
+def sent_again(hub: Hub, path: str, data: bytes) -> str | None:
+    return hub.wire.ask("PUT", path, body=data).headers["ETag"]
+
+
 def test_expect_is_answered_after_the_check(hub: Hub, token: str) -> None:
     data = b"expected"
     path = href(batch(hub, "tess/demo", token, "upload", (oid_of(data), len(data))), "upload")
