@@ -56,7 +56,11 @@ def _answer(desk: Desk, admitted: Admission, found: Batch, base: str) -> dict[st
     """Blocks."""
     until = now() + timedelta(seconds=desk.settings.href_seconds)
     wanted = [asked.oid for asked in found.objects if asked.wrong is None]
-    decided = decide(found, desk.large.held(admitted.key, wanted))
+    held = desk.large.held(admitted.key, wanted)
+    if found.operation == "upload":  # what was lost is asked for again
+        size = desk.large.store.size
+        held = {oid: known for oid, known in held.items() if size(oid) == known.size}
+    decided = decide(found, held)
     if found.operation == "upload" and not desk.large.quota.unlimited:
         sizes = [(each.asked.oid, each.asked.size) for each in decided if each.outcome == "send"]
         with desk.ledger.write() as tx:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from hub.cli.common import Config, Data, say, settings_of, table
@@ -9,12 +11,19 @@ from hub.cli.common import Config, Data, say, settings_of, table
 MARKS = {"good": "ok", "warning": "warning", "bad": "WRONG"}
 
 
-def doctor(config: Config = None, data: Data = None) -> None:
+def doctor(
+    config: Config = None,
+    data: Data = None,
+    objects: Annotated[
+        bool, typer.Option("--objects", help="Also read every large file, however long it takes.")
+    ] = False,
+) -> None:
     """Look whether everything is as it must be, and say how to mend what is not."""
-    from hub.doctor import Verdict, effective, examine  # loads the engines' libraries
+    from hub.doctor import CHECKS, Verdict, effective, examine  # loads the engines' libraries
+    from hub.doctor_objects import large_objects
 
     settings = settings_of(data, config)
-    findings = examine(settings)
+    findings = examine(settings, (*CHECKS, large_objects) if objects else CHECKS)
     for finding in findings:
         say(f"{MARKS[finding.verdict.value]:8} {finding.subject}: {finding.text}")
         if finding.hint:

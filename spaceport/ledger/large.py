@@ -18,7 +18,7 @@ from spaceport.ledger import facts
 from spaceport.ledger.columns import now
 from spaceport.ledger.database import Tx
 from spaceport.ledger.tables import accounts, large_objects, large_uploads, spaces
-from spaceport.names import SpaceKey
+from spaceport.names import SpaceId, SpaceKey
 
 COLLECTING = "large.gc"
 """The fact that whoever removes objects holds alone, and whoever adds a holder holds shared."""
@@ -159,6 +159,17 @@ def held_anywhere(tx: Tx, oids: Collection[str]) -> set[str]:
     """Those of `oids` that some Space holds."""
     query = select(large_objects.c.oid).where(large_objects.c.oid.in_(oids)).distinct()
     return set(tx.execute(query).scalars())
+
+
+def holders(tx: Tx) -> dict[str, set[SpaceId]]:
+    """Every object that is held, with the Spaces that hold it; deleted ones do not count."""
+    joined = large_objects.join(spaces, spaces.c.key == large_objects.c.space_key)
+    joined = joined.join(accounts, accounts.c.id == spaces.c.owner_id)
+    query = select(large_objects.c.oid, accounts.c.name, spaces.c.name).select_from(joined)
+    found: dict[str, set[SpaceId]] = {}
+    for oid, author, name in tx.execute(query.where(spaces.c.deleted_at.is_(None))):
+        found.setdefault(oid, set()).add(SpaceId(author, name))
+    return found
 
 
 def used(tx: Tx, key: SpaceKey) -> int:

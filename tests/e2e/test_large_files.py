@@ -31,4 +31,5 @@ def test_an_app_has_what_git_lfs_pushed(spaceport: Server) -> None:
     path = f"/spaces/{SPACE}/resolve/main/model.bin"
     assert spaceport.get(path).body == data
     assert "Removed 0 large objects" in spaceport.cli("gc")
+    assert "each is what its name says" in spaceport.cli("doctor", "--objects", check=False)
     spaceport.delete_space(SPACE)
