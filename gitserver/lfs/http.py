@@ -11,6 +11,7 @@ from gitserver.lfs import batch_api, lock_api
 from gitserver.lfs.answers import LfsError, error_answer
 from gitserver.lfs.desk import Desk
 from gitserver.lfs.passes import Purpose
+from gitserver.lfs.receiving import answered
 from gitserver.lfs.transfer import Transfers
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -47,9 +48,10 @@ def add_lfs(app: web.Application, desk: Desk, prefix: str = "/spaces") -> None:
 def _framed(handler: Handler) -> Handler:
     async def enter(request: web.Request) -> web.StreamResponse:
         try:
-            return await handler(request)
+            answer = await handler(request)
         except Exception as error:
-            return error_answer(request, error)
+            answer = error_answer(request, error)
+        return answered(request, answer)
 
     return enter
 

@@ -17,12 +17,13 @@ from spaceport.pools import Pools
 
 DIRECT_FROM = 2 << 20  # bytes still to come; below, keeping the connection is worth more
 BATCH = 1 << 20
+_DIRECT: web.RequestKey[bool] = web.RequestKey("lfs.direct", bool)
 
 
-async def receive_body(request: web.Request, sink: Sink, pools: Pools, idle: float) -> bool:
-    """Take the body; whether the connection can serve another request afterwards.
+async def receive_body(request: web.Request, sink: Sink, pools: Pools, idle: float) -> None:
+    """Take the body. Raises `TooSlow`, `CutOff`, `WrongContent` for one too long, `OSError`.
 
-    Raises `TooSlow`, `CutOff`, `WrongContent` for a body that is too long, `OSError`.
+    Afterwards, also after an error, `answered` must see the answer.
     """
     length = request.content_length
     if length is not None and length == sink.left and length >= DIRECT_FROM:
@@ -32,9 +33,16 @@ async def receive_body(request: web.Request, sink: Sink, pools: Pools, idle: flo
                 await _direct(request, sock, sink, pools, idle)
             finally:
                 sock.close()
-            return False
+            return
     await _streamed(request.content, sink, pools, idle)
-    return True
+
+
+def answered(request: web.Request, answer: web.StreamResponse) -> web.StreamResponse:
+    """Close the connection after an answer to a body that went past aiohttp, which could not tell
+    where the next request begins."""
+    if request.get(_DIRECT) and not answer.prepared:
+        answer.force_close()
+    return answer
 
 
 async def read_small(request: web.Request, size: int, idle: float) -> bytes:
@@ -57,6 +65,7 @@ async def _direct(
     transport = request.transport
     if transport is None:
         raise CutOff
+    request[_DIRECT] = True
     held = _drained(request.content)
     request.content.feed_eof()
     transport.pause_reading()  # last, since both of these may let it go on

@@ -61,13 +61,11 @@ class Transfers:
                 data = await read_small(request, given.size, self._desk.settings.idle)
                 work = partial(large.put, given.space, admitted.actor_id, given.oid, given.size)
                 await in_thread(self._desk.pools, lambda stop: work([data]))
-            return _stored(given.oid, again=True)
+            return _stored(given.oid)
         with self._counted():
             incoming = await self._desk.on("large", large.staging.begin, given.oid, given.size)
             try:
-                again = await receive_body(
-                    request, incoming, self._desk.pools, self._desk.settings.idle
-                )
+                await receive_body(request, incoming, self._desk.pools, self._desk.settings.idle)
                 await in_thread(self._desk.pools, lambda stop: incoming.finish())
                 await in_thread(
                     self._desk.pools,
@@ -75,7 +73,7 @@ class Transfers:
                 )
             finally:
                 incoming.discard()
-        return _stored(given.oid, again=again)
+        return _stored(given.oid)
 
     async def put_part(self, request: web.Request) -> web.StreamResponse:
         """One part; its ETag goes into the completion."""
@@ -85,13 +83,11 @@ class Transfers:
             sink = await self._desk.on("large", parts.begin, given.part)
             try:
                 self._check_length(request, sink.left)
-                again = await receive_body(
-                    request, sink, self._desk.pools, self._desk.settings.idle
-                )
+                await receive_body(request, sink, self._desk.pools, self._desk.settings.idle)
                 etag = await in_thread(self._desk.pools, lambda stop: sink.finish())
             finally:
                 sink.discard()
-        return _stored(etag, again=again)
+        return _stored(etag)
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
         """All parts are there: check the whole object and keep it. Asked again, it says yes again:
@@ -186,11 +182,8 @@ class Transfers:
             self._running -= 1
 
 
-def _stored(tag: str, *, again: bool) -> web.Response:
-    response = web.Response(status=200, headers={"ETag": f'"{tag}"', "Cache-Control": "no-store"})
-    if not again:
-        response.force_close()  # the body went past the reader of requests
-    return response
+def _stored(tag: str) -> web.Response:
+    return web.Response(status=200, headers={"ETag": f'"{tag}"', "Cache-Control": "no-store"})
 
 
 def _etags(found: Any, oid: str) -> dict[int, str]:

@@ -380,6 +380,18 @@ def test_expect_is_answered_after_the_check(hub: Hub, token: str) -> None:
                 assert b"200 OK" in sock.recv(65536)
 
 
+def test_a_connection_ends_with_a_large_upload(hub: Hub, token: str) -> None:
+    """Whether it went well or not: nobody could say where the next request begins."""
+    data = b"e" * (3 * MIB)
+    asked = batch(hub, "tess/demo", token, "upload", (oid_of(data), len(data)))
+    head = f"HTTP/1.1\r\nHost: localhost:{hub.port}\r\nContent-Length: {len(data)}\r\n\r\n"
+    for sent, status in ((b"f" * len(data), b"422"), (data, b"200")):
+        with socket.create_connection(("127.0.0.1", hub.port), timeout=10) as sock:
+            sock.sendall(f"PUT {href(asked, 'upload')} {head}".encode() + sent)
+            said = b"".join(iter(lambda: sock.recv(65536), b""))
+        assert said.split(b" ")[1] == status and b"Connection: close" in said
+
+
 def test_a_connection_serves_on_after_a_small_upload(hub: Hub, token: str) -> None:
     data = b"kept alive"
     asked = batch(hub, "tess/demo", token, "upload", (oid_of(data), len(data)))
