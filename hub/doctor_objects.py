@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sqlalchemy.exc import DBAPIError
+
 from config.settings import Settings
 from gitserver.lfs.objects import LargeObjects
 from gitserver.lfs.scrub import scrub
@@ -13,10 +15,17 @@ from spaceport.ledger import Ledger
 
 def large_objects(settings: Settings) -> Iterator[Finding]:
     """A `Check`. What is unsound is named with the Spaces that hold it."""
+    if not settings.database and not (settings.data / "ledger.sqlite3").exists():
+        yield Finding("large objects", Verdict.GOOD, "none yet")
+        return
     ledger = Ledger(settings.database_url, migrate=False)
     try:
         data = settings.data.resolve()
         found = list(scrub(LargeObjects.open(ledger, settings.objects, data, settings.lfs)))
+    except DBAPIError:
+        hint = "Start this version of Spaceport once: it brings the ledger up to date."
+        yield Finding("large objects", Verdict.WARNING, "the ledger does not know of them", hint)
+        return
     finally:
         ledger.close()
     if not found:

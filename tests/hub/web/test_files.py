@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,21 @@ def test_what_is_large_or_no_text_is_a_link_to_the_bytes(site: Site, base: str) 
     assert "git-lfs" in site.visitor().get(f"{base}/blob/main/large.bin").text
     assert listing("a.py", b"x\n" * 30_000) is None
     assert listing("a.txt", b"y" * (1024 * 1024 + 1)) is None
+
+
+def test_a_large_file_can_be_downloaded_from_its_page(site: Site, tmp_path: Path) -> None:
+    data = b"\x89PNG\r\n\x1a\n" + b"p" * 2000
+    pointer = Pointer(hashlib.sha256(data).hexdigest(), len(data))
+    files = {"model.bin": pointer.text(), "a picture.png": pointer.text()}
+    space = site.made("olga/large", files=files, folder=tmp_path)
+    site.context.large.put(space.key, None, pointer.oid, pointer.size, [data])
+    page = site.visitor().get("/spaces/olga/large/blob/main/model.bin").text
+    assert 'href="/spaces/olga/large/resolve/main/model.bin">Download' in page
+    reply = site.visitor().get("/spaces/olga/large/resolve/main/model.bin")
+    assert reply.body == data
+    assert reply.headers["Content-Disposition"] == 'attachment; filename="model.bin"'
+    shown = site.visitor().get("/spaces/olga/large/blob/main/a%20picture.png").text
+    assert '<img src="/spaces/olga/large/resolve/main/a%20picture.png"' in shown
 
 
 @pytest.mark.req("WEB-01")
