@@ -1,0 +1,233 @@
+"""Where xorbs wait for their shard: one folder for each upload, bounded, and gone soon after.
+
+`<root>/<Space's key>/<upload id>/<xorb hash>`. Nothing here is durable on purpose: until its shard
+was registered an upload has been acknowledged to nobody, and a client begins it anew.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from gitserver.xet.hashes import is_hash
+from spaceport.errors import Conflict, SpaceportError
+from spaceport.names import SpaceKey
+
+PART = "part-"  # of a file that is still being received
+DOOMED = ".doomed-"  # of what is being removed
+
+
+class SpoolFull(SpaceportError):
+    """Raised when unfinished uploads would take more than they may, or the disk is nearly full."""
+
+
+@dataclass(frozen=True)
+class SpoolLimits:
+    """Bytes of what waits, on the whole server and for one Space; what stays free on the disk;
+    files of one upload; seconds after which a silent upload counts as abandoned."""
+
+    all_bytes: int
+    space_bytes: int
+    free_bytes: int
+    files: int
+    idle: float
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One upload of one Space; both names are ours, and checked before they get here."""
+
+    space: SpaceKey
+    id: str
+
+
+class Spool:
+    """All unfinished uploads of one server. Thread-safe; every method blocks on the disk."""
+
+    def __init__(self, root: Path, limits: SpoolLimits) -> None:
+        self._root = root
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._used: dict[SpaceKey, int] = {}
+        root.mkdir(parents=True, exist_ok=True)
+        for doomed in root.glob(f"{DOOMED}*"):
+            shutil.rmtree(doomed, ignore_errors=True)
+        for space in self._spaces():
+            for folder in space.iterdir():
+                for part in folder.glob(f"{PART}*"):  # what a killed server was receiving
+                    part.unlink(missing_ok=True)
+                self._take(space.name, _size(folder))
+
+    def folder(self, upload: Upload) -> Path:
+        return self._root / upload.space / upload.id
+
+    def xorb(self, upload: Upload, name: str) -> Path:
+        """Where a xorb of the upload is, if it was sent. Raises `ValueError` for no hash."""
+        if not is_hash(name):
+            raise ValueError("no hash")
+        return self.folder(upload) / name
+
+    @contextmanager
+    def receiving(self, upload: Upload, most: int) -> Iterator[Part]:
+        """A file to write at most `most` bytes to; removed at the end unless it was kept.
+
+        Raises `SpoolFull` before anything is written.
+        """
+        self._reserve(upload, most)
+        part = None
+        try:
+            folder = self.folder(upload)
+            folder.mkdir(parents=True, exist_ok=True)
+            part = Part(folder, most)
+            yield part
+        finally:
+            kept = 0
+            if part is not None:
+                part.close()
+                kept = part.kept
+            self._take(upload.space, kept - most)
+
+    def used(self, space: SpaceKey) -> int:
+        """Bytes that wait, or are being received, for a Space."""
+        with self._lock:
+            return self._used.get(space, 0)
+
+    def drop(self, upload: Upload) -> None:
+        """Forget an upload; there need be none."""
+        self._remove(upload.space, self.folder(upload))
+
+    def sweep(self, now: float, gone: Callable[[SpaceKey], bool]) -> int:
+        """Remove uploads that nothing was added to for long, and those of Spaces that are `gone`.
+
+        Returns how many. `now` is in seconds since the epoch.
+        """
+        removed = 0
+        for space in self._spaces():
+            absent = gone(space.name)
+            for folder in list(space.iterdir()):
+                if absent or now - _touched(folder) > self._limits.idle:
+                    self._remove(space.name, folder)
+                    removed += 1
+            if absent:
+                with suppress(OSError):  # somebody was still sending: the next sweep
+                    space.rmdir()
+        return removed
+
+    def _spaces(self) -> list[Path]:
+        return [folder for folder in self._root.iterdir() if not folder.name.startswith(DOOMED)]
+
+    def _reserve(self, upload: Upload, most: int) -> None:
+        limits = self._limits
+        free = shutil.disk_usage(self._root).free
+        files = _count(self.folder(upload))
+        with self._lock:
+            mine, every = self._used.get(upload.space, 0), sum(self._used.values())
+            if files >= limits.files:
+                raise SpoolFull(f"An upload may have at most {limits.files} parts")
+            if mine + most > limits.space_bytes or every + most > limits.all_bytes:
+                raise SpoolFull(
+                    "Too much is being uploaded at once and not finished yet",
+                    hint="Wait until other uploads are over, or upload fewer files at once.",
+                )
+            if free - most < limits.free_bytes:
+                raise SpoolFull(
+                    "The server's disk is nearly full",
+                    hint="Ask the operator of this server to make room.",
+                )
+            self._used[upload.space] = mine + most
+
+    def _take(self, space: SpaceKey, size: int) -> None:
+        with self._lock:
+            left = self._used.get(space, 0) + size
+            if left > 0:
+                self._used[space] = left
+            else:
+                self._used.pop(space, None)
+
+    def _remove(self, space: SpaceKey, folder: Path) -> None:
+        """Renamed first, so that of two who remove it one counts it; who still writes to it finds
+        it gone and fails."""
+        doomed = Path(tempfile.mkdtemp(dir=self._root, prefix=DOOMED))
+        try:
+            folder.rename(doomed / "upload")
+            self._take(space, -_size(doomed / "upload"))
+        except FileNotFoundError:
+            pass
+        finally:
+            shutil.rmtree(doomed, ignore_errors=True)
+
+
+class Part:
+    """A file that is being received. `kept` are the bytes that stay in the upload."""
+
+    def __init__(self, folder: Path, most: int) -> None:
+        descriptor, name = tempfile.mkstemp(dir=folder, prefix=PART)
+        self.path = Path(name)
+        self.kept = 0
+        self._size = 0
+        self._most = most
+        self._file: IO[bytes] = os.fdopen(descriptor, "wb")
+
+    def write(self, data: bytes) -> None:
+        """Raises `OSError`, also for more bytes than were reserved."""
+        self._size += len(data)
+        if self._size > self._most:
+            raise OSError("more bytes than were reserved")
+        self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def keep(self, path: Path) -> bool:
+        """Give the file its name. False if there is one already; then that one stays.
+
+        Raises `Conflict` when the upload was dropped meanwhile.
+        """
+        self._file.flush()
+        try:
+            os.link(self.path, path)
+        except FileExistsError:
+            return False
+        except FileNotFoundError:
+            raise Conflict("The upload is over; start it again") from None
+        self.kept = self._size
+        return True
+
+    def close(self) -> None:
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.name.startswith(PART):
+                total += entry.stat(follow_symlinks=False).st_size
+    return total
+
+
+def _count(folder: Path) -> int:
+    try:
+        with os.scandir(folder) as entries:
+            return sum(1 for _ in entries)
+    except FileNotFoundError:
+        return 0
+
+
+def _touched(folder: Path) -> float:
+    """When something was last added; parts that grow count."""
+    newest = 0.0
+    with suppress(FileNotFoundError):
+        newest = folder.stat().st_mtime
+        for entry in os.scandir(folder):
+            if entry.name.startswith(PART):
+                newest = max(newest, entry.stat(follow_symlinks=False).st_mtime)
+    return newest
