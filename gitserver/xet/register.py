@@ -6,30 +6,35 @@ the bytes. Hashes of xorbs are only names within one upload (docs/decisions/0010
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from types import TracebackType
 from typing import Protocol
 
 from gitserver.xet.shard import BadShard, Shard, ShardFile, ShardLimits
 from gitserver.xet.spool import Spool, Upload
 from gitserver.xet.xorb import Xorb, XorbIndex, XorbLimits
-from spaceport.names import SpaceKey
 
 OPEN_XORBS = 16
 
 
 class LargeObjects(Protocol):
-    """Where finished files go; both methods block."""
+    """Where finished files of one Space go; both methods block."""
 
-    def holds(self, space: SpaceKey, oid: str, size: int) -> bool:
-        """Whether the object belongs to the Space already."""
+    def expect(self, objects: Sequence[tuple[str, int]]) -> Collection[str]:
+        """Which of these (oid, size) the Space does not hold yet; there is room for them all.
+
+        Raises what says that there is none.
+        """
         ...
 
-    def put(self, space: SpaceKey, oid: str, size: int, pieces: Iterable[bytes]) -> None:
-        """Store and link an object, durably. Raises `Invalid` for other bytes than `oid` and `size`
-        say, and keeps nothing then."""
+    def put(self, oid: str, size: int, pieces: Iterable[bytes]) -> None:
+        """Store an object, durably, and let the Space hold it.
+
+        Raises `Invalid` for other bytes than `oid` and `size` say, and keeps nothing then.
+        """
         ...
 
 
@@ -42,31 +47,24 @@ class XetLimits:
 
 
 def register(
-    spool: Spool, upload: Upload, path: Path, store: LargeObjects, limits: XetLimits
+    spool: Spool, upload: Upload, file: int, objects: LargeObjects, limits: XetLimits
 ) -> int:
-    """Make every file of the shard at `path` an object of the upload's Space; returns how many were
-    not there before. Blocks for as long as all the bytes take.
+    """Make every file of a shard an object of the upload's Space; returns how many were not there.
 
-    The whole shard is checked before the first object is made. It may come twice: what the Space
-    holds already is passed over, so a client that lost the answer succeeds without its xorbs.
-    Raises `BadShard`, `BadXorb`, and what the store raises.
+    `file` is a descriptor of the shard, which is taken over. Blocks for as long as all the bytes
+    take. The whole shard is checked before the first object is made. It may come twice: what the
+    Space holds already is passed over, so a client that lost the answer succeeds without its xorbs.
+    Raises `BadShard`, `BadXorb`, and what `objects` raises.
     """
-    shard = Shard(path, limits.shard)
-    xorbs = _Xorbs(spool, upload, limits.xorb)
-    try:
-        wanted = {
-            (file.sha256, file.size): file
-            for file in shard.files
-            if not store.holds(upload.space, file.sha256, file.size)
-        }
-        for file in wanted.values():
-            _check(shard, file, xorbs)
-        for file in wanted.values():
-            store.put(upload.space, file.sha256, file.size, _content(shard, file, xorbs))
+    with Shard(file, limits.shard) as shard, _Xorbs(spool, upload, limits.xorb) as xorbs:
+        files = {found.sha256: found for found in shard.files}
+        missing = objects.expect([(found.sha256, found.size) for found in files.values()])
+        wanted = [found for oid, found in files.items() if oid in missing]
+        for found in wanted:
+            _check(shard, found, xorbs)
+        for found in wanted:
+            objects.put(found.sha256, found.size, _content(shard, found, xorbs))
         return len(wanted)
-    finally:
-        xorbs.close()
-        shard.close()
 
 
 def _check(shard: Shard, file: ShardFile, xorbs: _Xorbs) -> None:
@@ -109,17 +107,26 @@ class _Xorbs:
     def _opened(self, name: str) -> Xorb:
         path = self._spool.xorb(self._upload, name)
         try:
-            xorb = Xorb(path, self._limits, self._indexes.get(name))
+            file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError:
             raise BadShard(
                 f"The shard names the xorb {name}, which is not part of this upload",
                 hint="Start the upload again; if that does not help, remove the folder 'xet' of "
                 "the client's cache.",
             ) from None
+        xorb = Xorb(file, self._limits, self._indexes.get(name))
         self._indexes[name] = xorb.index
         return xorb
 
-    def close(self) -> None:
+    def __enter__(self) -> _Xorbs:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         for xorb in self._open.values():
             xorb.close()
         self._open.clear()

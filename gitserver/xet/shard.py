@@ -10,7 +10,7 @@ import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from types import TracebackType
 
 from gitserver.xet.hashes import HASH_BYTES, hash_text
 from spaceport.errors import Invalid
@@ -62,18 +62,29 @@ class Segment:
 
 
 class Shard:
-    """A shard in a file, checked. Close it."""
+    """A shard in a file, checked. A context manager."""
 
-    def __init__(self, path: Path, limits: ShardLimits) -> None:
-        """Raises `BadShard`."""
+    def __init__(self, file: int, limits: ShardLimits) -> None:
+        """Takes over the file descriptor. Raises `BadShard`."""
         self._limits = limits
-        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        self._file = file
         try:
             self._records = os.fstat(self._file).st_size // RECORD_BYTES
             self.files = tuple(self._read_files())
         except BaseException:
             os.close(self._file)
             raise
+
+    def __enter__(self) -> Shard:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
     def close(self) -> None:
         os.close(self._file)

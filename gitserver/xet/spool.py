@@ -10,10 +10,11 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import IO
 
 from gitserver.xet.hashes import is_hash
@@ -74,25 +75,19 @@ class Spool:
             raise ValueError("no hash")
         return self.folder(upload) / name
 
-    @contextmanager
-    def receiving(self, upload: Upload, most: int) -> Iterator[Part]:
-        """A file to write at most `most` bytes to; removed at the end unless it was kept.
+    def receive(self, upload: Upload, most: int) -> Part:
+        """A file to write at most `most` bytes to; that room is taken until it is closed.
 
         Raises `SpoolFull` before anything is written.
         """
         self._reserve(upload, most)
-        part = None
         try:
             folder = self.folder(upload)
             folder.mkdir(parents=True, exist_ok=True)
-            part = Part(folder, most)
-            yield part
-        finally:
-            kept = 0
-            if part is not None:
-                part.close()
-                kept = part.kept
-            self._take(upload.space, kept - most)
+            return Part(folder, most, lambda kept: self._take(upload.space, kept - most))
+        except BaseException:
+            self._take(upload.space, -most)
+            raise
 
     def used(self, space: SpaceKey) -> int:
         """Bytes that wait, or are being received, for a Space."""
@@ -165,25 +160,40 @@ class Spool:
 
 
 class Part:
-    """A file that is being received. `kept` are the bytes that stay in the upload."""
+    """A file that is being received: a context manager that removes it unless it was kept."""
 
-    def __init__(self, folder: Path, most: int) -> None:
+    def __init__(self, folder: Path, most: int, closed: Callable[[int], None]) -> None:
+        """`closed` is told at the end how many bytes were kept."""
         descriptor, name = tempfile.mkstemp(dir=folder, prefix=PART)
         self.path = Path(name)
-        self.kept = 0
-        self._size = 0
         self._most = most
-        self._file: IO[bytes] = os.fdopen(descriptor, "wb")
+        self._size = self._kept = 0
+        self._closed = closed
+        self._file: IO[bytes] = os.fdopen(descriptor, "w+b")
 
-    def write(self, data: bytes) -> None:
+    def __enter__(self) -> Part:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def write(self, pieces: Sequence[bytes]) -> None:
         """Raises `OSError`, also for more bytes than were reserved."""
-        self._size += len(data)
+        self._size += sum(len(piece) for piece in pieces)
         if self._size > self._most:
             raise OSError("more bytes than were reserved")
-        self._file.write(data)
+        self._file.writelines(pieces)
 
-    def flush(self) -> None:
+    def descriptor(self) -> int:
+        """A file descriptor of its own to read what was written, also when the upload is dropped
+        meanwhile."""
         self._file.flush()
+        return os.dup(self._file.fileno())
 
     def keep(self, path: Path) -> bool:
         """Give the file its name. False if there is one already; then that one stays.
@@ -196,13 +206,17 @@ class Part:
         except FileExistsError:
             return False
         except FileNotFoundError:
-            raise Conflict("The upload is over; start it again") from None
-        self.kept = self._size
+            raise Conflict("The upload is over", hint="Start it again.") from None
+        self._kept = self._size
         return True
 
     def close(self) -> None:
-        self._file.close()
-        self.path.unlink(missing_ok=True)
+        """May be called once."""
+        try:
+            self._file.close()
+            self.path.unlink(missing_ok=True)
+        finally:
+            self._closed(self._kept)
 
 
 def _size(folder: Path) -> int:

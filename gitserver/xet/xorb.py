@@ -11,7 +11,6 @@ import os
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
@@ -118,24 +117,18 @@ class XorbIndex:
         return self.before[end] - self.before[start]
 
 
-def read_index(path: Path, limits: XorbLimits) -> XorbIndex:
-    """Walk all heads of the xorb in a file. Raises `BadXorb`, and `OSError` if it is not there."""
-    with Xorb(path, limits) as xorb:
-        return xorb.index
-
-
 class Xorb:
     """A xorb in a file. A context manager; reading by offset, so threads may share it."""
 
-    def __init__(self, path: Path, limits: XorbLimits, index: XorbIndex | None = None) -> None:
-        """Opens it, and walks it unless that was done before.
+    def __init__(self, file: int, limits: XorbLimits, index: XorbIndex | None = None) -> None:
+        """Takes over the file descriptor; walks the xorb unless that was done before.
 
-        Raises `BadXorb`, and `OSError` for a file that is not there.
+        Raises `BadXorb`.
         """
         self._limits = limits
-        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        self._file = file
         try:
-            self.index = index or _walk(self._file, limits)
+            self.index = index or _walk(file, limits)
         except BaseException:
             os.close(self._file)
             raise

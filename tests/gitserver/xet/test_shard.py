@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ ONE = sha256(b"one")
 def read(tmp_path: Path, data: bytes, limits: ShardLimits = LIMITS) -> Shard:
     path = tmp_path / "shard"
     path.write_bytes(data)
-    return Shard(path, limits)
+    return Shard(os.open(path, os.O_RDONLY), limits)
 
 
 @pytest.mark.parametrize("checks", [True, False])

@@ -18,8 +18,8 @@ ONE, TWO = Upload("space-a", "upload-1"), Upload("space-b", "upload-2")
 
 
 def send(spool: Spool, upload: Upload, number: int, data: bytes, most: int | None = None) -> bool:
-    with spool.receiving(upload, len(data) if most is None else most) as part:
-        part.write(data)
+    with spool.receive(upload, len(data) if most is None else most) as part:
+        part.write([data])
         return part.keep(spool.xorb(upload, name(number)))
 
 
@@ -33,8 +33,8 @@ def test_what_is_kept_counts_and_what_is_not_goes(tmp_path: Path) -> None:
     assert spool.used(ONE.space) == 100
     assert not send(spool, ONE, 1, b"y" * 100)  # the first one stays
     assert spool.xorb(ONE, name(1)).read_bytes() == b"x" * 100
-    with pytest.raises(RuntimeError), spool.receiving(ONE, 50) as part:
-        part.write(b"z" * 50)
+    with pytest.raises(RuntimeError), spool.receive(ONE, 50) as part:
+        part.write([b"z" * 50])
         assert spool.used(ONE.space) == 150
         raise RuntimeError
     assert spool.used(ONE.space) == 100 and everything(tmp_path) == [name(1)]
@@ -82,8 +82,8 @@ def test_parallel_uploads_cannot_pass_the_limit_together(tmp_path: Path) -> None
 
 def test_an_upload_that_is_dropped_while_it_is_sent(tmp_path: Path) -> None:
     spool = Spool(tmp_path, LIMITS)
-    with spool.receiving(ONE, 10) as part:
-        part.write(b"x" * 10)
+    with spool.receive(ONE, 10) as part:
+        part.write([b"x" * 10])
         spool.drop(ONE)
         with pytest.raises(Conflict):
             part.keep(spool.xorb(ONE, name(1)))
@@ -99,7 +99,7 @@ def test_abandoned_uploads_go_and_those_of_deleted_spaces(tmp_path: Path) -> Non
     assert spool.sweep(now, lambda key: key == TWO.space) == 1
     assert not (tmp_path / TWO.space).exists()
     os.utime(spool.folder(ONE), (now - 61, now - 61))
-    with spool.receiving(ONE, 10):
+    with spool.receive(ONE, 10):
         os.utime(spool.folder(ONE), (now - 61, now - 61))
         assert spool.sweep(now, lambda key: False) == 0  # somebody is sending
     os.utime(spool.folder(ONE), (now - 61, now - 61))

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gitserver.xet.hashes import hash_bytes, hash_text, is_hash
-from gitserver.xet.xorb import BadXorb, Xorb, XorbLimits, read_index, unpack
+from gitserver.xet.xorb import BadXorb, Xorb, XorbLimits, unpack
 from tests.gitserver.xet.making import chunk, xorb
 
 LIMITS = XorbLimits()
@@ -45,7 +45,7 @@ def test_every_scheme_gives_the_content_back(
 ) -> None:
     path = tmp_path / "xorb"
     path.write_bytes(xorb(chunks, scheme) + b"XETBLOB\x01 whatever follows")
-    with Xorb(path, LIMITS) as found:
+    with Xorb(os.open(path, os.O_RDONLY), LIMITS) as found:
         assert found.index.chunks == len(chunks)
         assert list(found.content(0, len(chunks))) == chunks
         assert found.index.size_of(0, len(chunks)) == sum(map(len, chunks))
@@ -75,13 +75,14 @@ def test_a_broken_xorb_is_refused_as_it_comes(tmp_path: Path, data: bytes, messa
     path = tmp_path / "xorb"
     path.write_bytes(data)
     with pytest.raises(BadXorb, match=message):
-        read_index(path, SMALL)
+        Xorb(os.open(path, os.O_RDONLY), SMALL)
 
 
 def test_limits_are_reached_before_they_are_passed(tmp_path: Path) -> None:
     path = tmp_path / "xorb"
     path.write_bytes(chunk(b"a" * 64) + chunk(b"b" * 35) + chunk(b"c"))
-    assert read_index(path, SMALL).size_of(0, 3) == 100
+    with Xorb(os.open(path, os.O_RDONLY), SMALL) as found:
+        assert found.index.size_of(0, 3) == 100
 
 
 @pytest.mark.parametrize(
@@ -119,7 +120,7 @@ def test_frames_of_all_shapes_are_read() -> None:
 def test_chunks_that_are_not_there(tmp_path: Path, start: int, end: int) -> None:
     path = tmp_path / "xorb"
     path.write_bytes(xorb([b"one", b"two"]))
-    with Xorb(path, LIMITS) as found, pytest.raises(BadXorb):
+    with Xorb(os.open(path, os.O_RDONLY), LIMITS) as found, pytest.raises(BadXorb):
         list(found.content(start, end))
 
 
@@ -131,7 +132,7 @@ def test_noise_is_refused_or_read_and_nothing_else(tmp_path: Path, data: bytes) 
     path = tmp_path / "xorb"
     path.write_bytes(data)
     try:
-        with Xorb(path, SMALL) as found:
+        with Xorb(os.open(path, os.O_RDONLY), SMALL) as found:
             total = sum(len(piece) for piece in found.content(0, found.index.chunks))
             assert total <= SMALL.unpacked_bytes
     except BadXorb:
