@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from config.xet import XetSettings
+
 KIB = 1024
 MIB = 1024 * KIB
 HOUR = 3600
@@ -52,3 +54,4 @@ class HubSettings(BaseModel):
         30.0, gt=0, le=60, description="Seconds between checks that a stream's reader still may."
     )
     api: ApiLimits = ApiLimits()
+    xet: XetSettings = XetSettings()

@@ -14,9 +14,20 @@ from typing import ParamSpec, TypeVar
 P = ParamSpec("P")
 R = TypeVar("R")
 
-SIZES = {"db": 4, "git": 8, "engine": 16, "dial": 64, "ssh": 64, "hash": 2, "files": 8, "large": 16}
+SIZES = {
+    "db": 4,
+    "git": 8,
+    "engine": 16,
+    "dial": 64,
+    "ssh": 64,
+    "hash": 2,
+    "files": 8,
+    "large": 16,
+    "xet": 2,
+}
 """How many threads each pool may have. `dial` connects to apps, and never waits behind an engine
-call that takes its time; `large` moves git-lfs objects, and never waits for a client."""
+call that takes its time; `large` moves git-lfs objects, and never waits for a client; `xet` finishes
+uploads, which takes as long as all their bytes."""
 
 
 class Pools:

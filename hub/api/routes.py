@@ -109,14 +109,16 @@ def add_api(app: web.Application, context: HubContext, commits: Commits) -> None
     origins = Origins(context.settings)
     app[logs.STREAMS] = logs.Streams(context.settings.hub.api.log_streams)
     for route in routes(commits):
-        handler = _gate(route, context, origins)
+        handler = gated(route, context, origins)
         app.router.add_route(route.method, route.path, handler)
         if route.method == "GET" and route.handler is resolve.resolve:
             app.router.add_route("HEAD", route.path, handler)
     app.router.add_route("*", "/api/{rest:.*}", framed(_unknown))
 
 
-def _gate(route: Route, context: HubContext, origins: Origins) -> Handler:
+def gated(route: Route, context: HubContext, origins: Origins) -> Handler:
+    """The handler of a route, behind the one gate and with the one form for errors."""
+
     async def enter(request: web.Request) -> web.StreamResponse:
         actor = await actor_of(context, request)
         found = None
