@@ -36,6 +36,7 @@ from hub.origins import Origins
 from hub.parts import Installation, open_installation
 from hub.single import only_server
 from hub.web import add_web
+from hub.xet import add_xet
 from runtime.proxy.handover import only_for_the_hub
 from runtime.proxy.routes import RouteTable
 from runtime.proxy.server import Proxy
@@ -190,6 +191,7 @@ class Server:
         add_lfs(app, lfs_desk(context, access))
         Health(context, self._engine).add_routes(app)
         add_api(app, context, Commits(context.repositories, self._receive.concluder, context.pools))
+        add_xet(app, context)
         add_web(app, context)
         return app
 

@@ -36,6 +36,7 @@ class Purpose(StrEnum):
     VERIFY = "verify"
     PART = "part"
     COMPLETE = "complete"
+    XET = "xet"  # every call of an upload that hf_xet makes
     SSH_UPLOAD = "ssh-upload"  # the batch and lock API, instead of a login
     SSH_DOWNLOAD = "ssh-download"
 

@@ -6,6 +6,7 @@ was registered an upload has been acknowledged to nobody, and a client begins it
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -18,15 +19,19 @@ from types import TracebackType
 from typing import IO
 
 from gitserver.xet.hashes import is_hash
-from spaceport.errors import Conflict, SpaceportError
+from spaceport.errors import Conflict, Invalid, Unavailable
 from spaceport.names import SpaceKey
 
 PART = "part-"  # of a file that is still being received
 DOOMED = ".doomed-"  # of what is being removed
 
 
-class SpoolFull(SpaceportError):
-    """Raised when unfinished uploads would take more than they may, or the disk is nearly full."""
+class SpoolFull(Unavailable):
+    """Raised when other unfinished uploads leave no room; when they are over there is some."""
+
+
+class UploadTooLarge(Invalid):
+    """Raised when one upload alone is more than may ever wait."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class Spool:
             for folder in space.iterdir():
                 for part in folder.glob(f"{PART}*"):  # what a killed server was receiving
                     part.unlink(missing_ok=True)
-                self._take(space.name, _size(folder))
+                self._take(space.name, sum(_files(folder)))
 
     def folder(self, upload: Upload) -> Path:
         return self._root / upload.space / upload.id
@@ -78,7 +83,7 @@ class Spool:
     def receive(self, upload: Upload, most: int) -> Part:
         """A file to write at most `most` bytes to; that room is taken until it is closed.
 
-        Raises `SpoolFull` before anything is written.
+        Raises `SpoolFull`, `UploadTooLarge` and `OSError` (ENOSPC) before anything is written.
         """
         self._reserve(upload, most)
         try:
@@ -120,21 +125,19 @@ class Spool:
 
     def _reserve(self, upload: Upload, most: int) -> None:
         limits = self._limits
-        free = shutil.disk_usage(self._root).free
-        files = _count(self.folder(upload))
+        own = _files(self.folder(upload))
+        if len(own) >= limits.files:
+            raise UploadTooLarge(f"An upload has at most {limits.files} parts")
+        if sum(own) + most > limits.space_bytes:
+            raise UploadTooLarge(f"An upload has at most {limits.space_bytes} bytes")
+        if shutil.disk_usage(self._root).free - most < limits.free_bytes:
+            raise OSError(errno.ENOSPC, "uploads leave some room on the disk")
         with self._lock:
             mine, every = self._used.get(upload.space, 0), sum(self._used.values())
-            if files >= limits.files:
-                raise SpoolFull(f"An upload may have at most {limits.files} parts")
             if mine + most > limits.space_bytes or every + most > limits.all_bytes:
                 raise SpoolFull(
-                    "Too much is being uploaded at once and not finished yet",
-                    hint="Wait until other uploads are over, or upload fewer files at once.",
-                )
-            if free - most < limits.free_bytes:
-                raise SpoolFull(
-                    "The server's disk is nearly full",
-                    hint="Ask the operator of this server to make room.",
+                    "Too much is being uploaded at once.",
+                    hint="Try again when other uploads are over.",
                 )
             self._used[upload.space] = mine + most
 
@@ -152,7 +155,7 @@ class Spool:
         doomed = Path(tempfile.mkdtemp(dir=self._root, prefix=DOOMED))
         try:
             folder.rename(doomed / "upload")
-            self._take(space, -_size(doomed / "upload"))
+            self._take(space, -sum(_files(doomed / "upload")))
         except FileNotFoundError:
             pass
         finally:
@@ -219,21 +222,14 @@ class Part:
             self._closed(self._kept)
 
 
-def _size(folder: Path) -> int:
-    total = 0
+def _files(folder: Path) -> list[int]:
+    """Bytes of each file that was kept."""
+    sizes = []
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
             if not entry.name.startswith(PART):
-                total += entry.stat(follow_symlinks=False).st_size
-    return total
-
-
-def _count(folder: Path) -> int:
-    try:
-        with os.scandir(folder) as entries:
-            return sum(1 for _ in entries)
-    except FileNotFoundError:
-        return 0
+                sizes.append(entry.stat(follow_symlinks=False).st_size)
+    return sizes
 
 
 def _touched(folder: Path) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,10 +18,11 @@ from weakref import WeakValueDictionary
 from aiohttp import web
 
 from gitserver.body import BodyTooLarge, BodyTooSlow, read_body
+from gitserver.lfs.passes import Holder, Pass, Purpose
 from gitserver.xet.hashes import is_hash
-from gitserver.xet.register import LargeObjects, XetLimits, register
+from gitserver.xet.register import XetLimits, register
 from gitserver.xet.shard import ShardLimits
-from gitserver.xet.spool import Part, Spool, SpoolFull, SpoolLimits, Upload
+from gitserver.xet.spool import Part, Spool, SpoolLimits, Upload, UploadTooLarge
 from gitserver.xet.xorb import Xorb, XorbLimits
 from hub.api.body import check_size, too_large
 from hub.api.call import Call, answer
@@ -30,14 +31,15 @@ from hub.api.errors import ApiError, framed
 from hub.api.routes import SPACE, Route, gated
 from hub.context import HubContext
 from hub.origins import Origins
-from hub.tickets import Ticket, holder
-from hub.xet.passes import Passes
+from hub.xet.objects import ObjectsOf
+from hub.xet.uploads import UploadIds
 from spaceport.actor import Actor
 from spaceport.authorize import Action, SpaceResource, authorize
 from spaceport.errors import Invalid, NotFound
 from spaceport.identify import BadCredentials
 from spaceport.ledger import Tx, spaces
 from spaceport.ledger.columns import now
+from spaceport.ledger.large import QuotaFull
 from spaceport.names import SpaceKey
 
 logger = logging.getLogger(__name__)
@@ -45,9 +47,6 @@ logger = logging.getLogger(__name__)
 SWEEP_SECONDS = 600.0
 AT_ONCE = 1024 * 1024  # collected before a thread writes it
 UPLOAD = "/xet/{upload}"
-
-Objects = Callable[[SpaceKey, Actor], LargeObjects]
-"""Where the finished files of one Space go, for one actor."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +57,9 @@ class Sender:
     upload: Upload
 
 
-def add_xet(app: web.Application, context: HubContext, objects: Objects) -> None:
+def add_xet(app: web.Application, context: HubContext) -> None:
     """Serve uploads; abandoned ones are swept at start and every ten minutes."""
-    service = XetService(context, objects)
+    service = XetService(context)
     service.add_routes(app)
     app.cleanup_ctx.append(service.sweeping)
 
@@ -68,13 +67,11 @@ def add_xet(app: web.Application, context: HubContext, objects: Objects) -> None
 class XetService:
     """All calls of the upload store. Create it at start: it looks through the spool."""
 
-    def __init__(self, context: HubContext, objects: Objects) -> None:
+    def __init__(self, context: HubContext) -> None:
         settings = context.settings.hub.xet
         self._context = context
         self._settings = settings
-        self._objects = objects
-        life = timedelta(seconds=settings.token_seconds)
-        self._passes = Passes.open(context.ledger, context.keyring, life)
+        self._ids = UploadIds.open(context.ledger, context.keyring)
         self._spool = Spool(
             context.data / "xet",
             SpoolLimits(
@@ -85,7 +82,8 @@ class XetService:
                 settings.idle,
             ),
         )
-        shard = ShardLimits(settings.files, 5 * 1024**3, settings.finish_bytes)
+        most = context.large.settings.object_bytes
+        shard = ShardLimits(settings.files, most, settings.finish_bytes)
         self._limits = XetLimits(XorbLimits(), shard)
         self._finishing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -133,14 +131,21 @@ class XetService:
         if call.flag("create_pr"):
             raise ApiError(400, "This server has no pull requests")
         await branch_of(call)
-        made = self._passes.new(call.actor, call.space.key, now())
-        address = f"{call.origin}/xet/{made.upload}"
+        account = call.actor.account
+        holder = Holder.of(call.actor)
+        if account is None or not holder.credential:
+            raise BadCredentials("An upload needs a session or a token.")
+        until = now() + timedelta(seconds=self._settings.token_seconds)
+        given = Pass(Purpose.XET, call.space.key, holder)
+        token = self._context.passes.sign(given, until)
+        address = f"{call.origin}/xet/{self._ids.new(account.id, call.space.key)}"
+        expires = int(until.timestamp())
         return answer(
-            {"casUrl": address, "accessToken": made.token, "exp": made.expires},
+            {"casUrl": address, "accessToken": token, "exp": expires},
             headers={
                 "X-Xet-Cas-Url": address,
-                "X-Xet-Access-Token": made.token,
-                "X-Xet-Token-Expiration": str(made.expires),
+                "X-Xet-Access-Token": token,
+                "X-Xet-Token-Expiration": str(expires),
             },
         )
 
@@ -166,6 +171,10 @@ class XetService:
             async with lock:
                 try:
                     made = await pools.run("xet", self._register, sender, part)
+                except QuotaFull as error:
+                    # 507 as git-lfs has it would be tried again for minutes.
+                    await pools.run("files", self._spool.drop, upload)
+                    raise ApiError(413, f"{error} {error.hint}") from None
                 except Invalid:
                     await pools.run("files", self._spool.drop, upload)
                     raise
@@ -173,22 +182,22 @@ class XetService:
         return answer({"result": 1 if made else 0})
 
     def _register(self, sender: Sender, part: Part) -> int:
-        objects = self._objects(sender.upload.space, sender.actor)
+        objects = ObjectsOf(self._context.large, sender.upload.space, sender.actor.id)
         return register(self._spool, sender.upload, part.descriptor(), objects, self._limits)
 
     @asynccontextmanager
     async def _received(
         self, request: web.Request, sender: Sender, limit: int
     ) -> AsyncIterator[Part]:
-        """The whole body in a file. Raises 408, 413, 415 and 507."""
+        """The whole body in a file. Raises 408, 413, 415, 503 and 507."""
         check_size(request, limit)
         pools = self._context.pools
         length = request.content_length
         most = limit if length is None else length
         try:
             part = await pools.run("files", self._spool.receive, sender.upload, most)
-        except SpoolFull as error:
-            raise ApiError(507, f"{error}. {error.hint}".strip()) from None
+        except UploadTooLarge as error:
+            raise ApiError(413, str(error)) from None
         try:
             idle = self._settings.body_idle
             pieces: list[bytes] = []
@@ -212,19 +221,21 @@ class XetService:
         """Raises 401 for a bad token, 404 for an upload of somebody else, and what `authorize`
         says: rights are asked for at every call (LFS-10)."""
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
-        ticket = self._passes.read(text.strip(), now()) if scheme.lower() == "bearer" else None
-        if ticket is None:
+        shown = (
+            self._context.passes.read(text.strip(), now()) if scheme.lower() == "bearer" else None
+        )
+        if shown is None or shown.purpose is not Purpose.XET:
             raise BadCredentials("The token of this upload is wrong or over")
         upload = request.match_info["upload"]
-        if not self._passes.owns(ticket, upload):
+        if not self._ids.owns(shown.holder.account_id, shown.space, upload):
             raise ApiError(404, "There is no such upload")
-        actor = await self._context.pools.run("db", self._allowed, ticket, now())
-        return Sender(actor, Upload(ticket.space_key, upload))
+        actor = await self._context.pools.run("db", self._allowed, shown, now())
+        return Sender(actor, Upload(shown.space, upload))
 
-    def _allowed(self, ticket: Ticket, at: datetime) -> Actor:
+    def _allowed(self, shown: Pass, at: datetime) -> Actor:
         with self._context.ledger.read() as tx:
-            actor = holder(tx, ticket, at)
-            resource = _resource(tx, ticket.space_key)
+            actor = shown.holder.actor(tx, at)
+            resource = _resource(tx, shown.space)
         authorize(actor, Action.WRITE, resource).require()
         return actor
 

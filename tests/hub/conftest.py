@@ -35,6 +35,7 @@ from hub.context import HubContext
 from hub.create_space import NewSpace, create_space
 from hub.git_access import LedgerAccess
 from hub.tickets import Tickets
+from hub.xet import add_xet
 from spaceport.actor import SYSTEM
 from spaceport.ledger import Ledger, accounts, sessions, tokens
 from spaceport.ledger.accounts import Account
@@ -72,7 +73,7 @@ def make_context(data: Path, port: int, **more: Any) -> HubContext:
 
 
 def make_app(context: HubContext) -> web.Application:
-    """The API, git and git-lfs; inside the loop."""
+    """The API, git, git-lfs and uploads through Xet; inside the loop."""
     app = web.Application()
     places = Places(context.settings.hub_url, context.settings.space_url)
     hooks = PushHooks(context.ledger, context.repositories, places, has_large=context.large.has)
@@ -82,6 +83,7 @@ def make_app(context: HubContext) -> web.Application:
     GitHttp(context.repositories, access, upload, receive).add_routes(app)
     add_lfs(app, lfs_desk(context, access))
     add_api(app, context, Commits(context.repositories, receive.concluder, context.pools))
+    add_xet(app, context)
     app.on_cleanup.append(lambda _: upload.close())
     return app
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gitserver.xet.spool import Spool, SpoolFull, SpoolLimits, Upload
+from gitserver.xet.spool import Spool, SpoolFull, SpoolLimits, Upload, UploadTooLarge
 from spaceport.errors import Conflict
 from tests.gitserver.xet.making import name
 
@@ -49,19 +50,27 @@ def test_limits_of_a_space_of_the_server_and_of_an_upload(tmp_path: Path) -> Non
     send(spool, ONE, 1, b"x" * 600)
     with pytest.raises(SpoolFull, match="at once"):
         send(spool, Upload(ONE.space, "other"), 2, b"x")
+    with pytest.raises(UploadTooLarge, match="600 bytes"):
+        send(spool, ONE, 2, b"x")
     send(spool, TWO, 1, b"x" * 400)
     with pytest.raises(SpoolFull, match="at once"):
         send(spool, TWO, 2, b"x")
     spool.drop(ONE)
     for number in (2, 3):
         send(spool, TWO, number, b"x")
-    with pytest.raises(SpoolFull, match="3 parts"):
+    with pytest.raises(UploadTooLarge, match="3 parts"):
         send(spool, TWO, 4, b"x")
     with pytest.raises(OSError, match="reserved"):
         send(spool, ONE, 1, b"xx", most=1)
-    full = Spool(tmp_path, SpoolLimits(1000, 600, 2**62, 3, 60.0))
-    with pytest.raises(SpoolFull, match="disk"):
-        send(full, ONE, 1, b"x")
+    assert spool.used(ONE.space) == 0
+
+
+def test_some_room_stays_on_the_disk(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, SpoolLimits(1000, 600, 2**62, 3, 60.0))
+    with pytest.raises(OSError, match="room") as raised:
+        send(spool, ONE, 1, b"x")
+    assert raised.value.errno == errno.ENOSPC
+    assert spool.used(ONE.space) == 0 and everything(tmp_path) == []
 
 
 @pytest.mark.req("LFS-07")
