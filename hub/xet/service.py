@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from weakref import WeakValueDictionary
 
 from aiohttp import web
+from aiohttp.http_exceptions import PayloadEncodingError
 
 from gitserver.body import BodyTooLarge, BodyTooSlow, read_body
 from gitserver.lfs.passes import Holder, Pass, Purpose
@@ -47,6 +48,7 @@ logger = logging.getLogger(__name__)
 SWEEP_SECONDS = 600.0
 AT_ONCE = 1024 * 1024  # collected before a thread writes it
 UPLOAD = "/xet/{upload}"
+GONE = (ConnectionError, web.RequestPayloadError, PayloadEncodingError)
 
 
 @dataclass(frozen=True)
@@ -214,6 +216,8 @@ class XetService:
             raise too_large(limit) from None
         except BodyTooSlow:
             raise ApiError(408, "The body did not arrive in time") from None
+        except GONE:
+            raise ApiError(400, "The connection was lost") from None  # nobody hears it
         finally:
             await asyncio.shield(pools.run("files", part.close))
 
