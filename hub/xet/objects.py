@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 
@@ -18,13 +20,18 @@ PROMISE = timedelta(hours=1)  # room is set aside for so long; an upload is fini
 class ObjectsOf:
     """Implements `gitserver.xet.register.LargeObjects` for one Space and who uploads to it."""
 
-    def __init__(self, objects: LargeObjects, space: SpaceKey, actor_id: str | None) -> None:
+    def __init__(
+        self, objects: LargeObjects, space: SpaceKey, actor_id: str | None, *, free: int = 0
+    ) -> None:
+        """`free` bytes stay free on the disk where objects come in."""
         self._objects = objects
         self._space = space
         self._actor_id = actor_id
+        self._free = free
 
     def expect(self, objects: Sequence[tuple[str, int]]) -> Collection[str]:
-        """Raises `Invalid` for a file that is too large, `QuotaFull`."""
+        """Raises `Invalid` for a file that is too large, `QuotaFull`, and `OSError` (ENOSPC) when
+        the disk cannot take them all: a small upload can stand for very large files."""
         most = self._objects.settings.object_bytes
         for _, size in objects:
             if size > most:
@@ -34,6 +41,9 @@ class ObjectsOf:
             for oid, size in objects
             if not self._objects.has(self._space, Pointer(oid, size))
         ]
+        room = shutil.disk_usage(self._objects.staging.folder).free - self._free
+        if sum(size for _, size in missing) > room:
+            raise OSError(errno.ENOSPC, "the files of an upload do not fit on the disk")
         with self._objects.ledger.write() as tx:
             quota, until = self._objects.quota, now() + PROMISE
             for full in large.promise(tx, self._space, missing, quota, until).values():

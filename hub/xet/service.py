@@ -36,7 +36,7 @@ from hub.xet.objects import ObjectsOf
 from hub.xet.uploads import UploadIds
 from spaceport.actor import Actor
 from spaceport.authorize import Action, SpaceResource, authorize
-from spaceport.errors import Invalid, NotFound
+from spaceport.errors import Invalid, NotFound, SpaceportError
 from spaceport.identify import BadCredentials
 from spaceport.ledger import Tx, spaces
 from spaceport.ledger.columns import now
@@ -157,7 +157,11 @@ class XetService:
         if not is_hash(name):
             raise ApiError(400, "A xorb is named by 64 lower-case hexadecimal digits")
         async with self._received(request, sender, self._settings.xorb_bytes) as part:
-            inserted = await self._context.pools.run("files", self._keep, sender, name, part)
+            try:
+                inserted = await self._context.pools.run("files", self._keep, sender, name, part)
+            except Invalid as error:
+                _refused(sender, error)
+                raise
         return answer({"was_inserted": inserted})
 
     def _keep(self, sender: Sender, name: str, part: Part) -> bool:
@@ -173,19 +177,19 @@ class XetService:
             async with lock:
                 try:
                     made = await pools.run("xet", self._register, sender, part)
-                except QuotaFull as error:
-                    # 507 as git-lfs has it would be tried again for minutes.
+                except (Invalid, QuotaFull) as error:
+                    _refused(sender, error)
                     await pools.run("files", self._spool.drop, upload)
-                    raise ApiError(413, f"{error} {error.hint}") from None
-                except Invalid:
-                    await pools.run("files", self._spool.drop, upload)
+                    if isinstance(error, QuotaFull):  # 507 would be tried again for minutes
+                        raise ApiError(413, f"{error} {error.hint}".strip()) from None
                     raise
                 await pools.run("files", self._spool.drop, upload)
         return answer({"result": 1 if made else 0})
 
     def _register(self, sender: Sender, part: Part) -> int:
-        objects = ObjectsOf(self._context.large, sender.upload.space, sender.actor.id)
-        return register(self._spool, sender.upload, part.descriptor(), objects, self._limits)
+        upload, free = sender.upload, self._settings.free_bytes
+        objects = ObjectsOf(self._context.large, upload.space, sender.actor.id, free=free)
+        return register(self._spool, upload, part.descriptor(), objects, self._limits)
 
     @asynccontextmanager
     async def _received(
@@ -250,6 +254,12 @@ def _resource(tx: Tx, key: SpaceKey) -> SpaceResource | None:
     except NotFound:
         return None
     return None if space.deleted_at is not None else SpaceResource.of(space)
+
+
+def _refused(sender: Sender, error: SpaceportError) -> None:
+    """hf_xet shows nobody what we answer, so the operator at least can find it."""
+    upload = sender.upload
+    logger.warning("upload %s to Space %s was refused: %s", upload.id, upload.space, error)
 
 
 async def _unknown(request: web.Request) -> web.StreamResponse:

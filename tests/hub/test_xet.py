@@ -1,4 +1,4 @@
-"""The real huggingface_hub with hf_xet: what is uploaded comes back, through the API and git-lfs."""
+"""The real huggingface_hub with hf_xet: what is uploaded comes back, by API and by git-lfs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def contents() -> dict[str, bytes]:
-    """What compresses well, badly and not at all; every scheme of chunks is used for one of them."""
+    """What compresses well, badly and not at all; every scheme of chunks is used."""
     numbers = b"".join((number * 3).to_bytes(4, "little") for number in range(3 * MIB))
     return {
         "random.bin": os.urandom(12 * MIB),
