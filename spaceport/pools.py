@@ -26,8 +26,8 @@ SIZES = {
     "xet": 2,
 }
 """How many threads each pool may have. `dial` connects to apps, and never waits behind an engine
-call that takes its time; `large` moves git-lfs objects, and never waits for a client; `xet` finishes
-uploads, which takes as long as all their bytes."""
+call that takes its time; `large` moves git-lfs objects, and never waits for a client; `xet`
+finishes uploads, which takes as long as all their bytes."""
 
 
 class Pools:
