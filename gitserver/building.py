@@ -62,6 +62,11 @@ class NewObjects:
     def blob(self, data: bytes) -> str:
         return self._add(Blob.from_string(data))
 
+    def content(self, oid: str) -> bytes | None:
+        """Of an object that was made here; None for any other."""
+        found = self._objects.get(bytes.fromhex(oid))
+        return None if found is None else found[1]
+
     def tree(self, leaves: Mapping[bytes, Leaf]) -> str:
         """A tree of one level; the empty mapping gives the empty tree."""
         tree = Tree()

@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 
 from gitserver.building import EMPTY_TREE, Leaf, NewObjects, Signature
 from gitserver.durable import write_synced
-from gitserver.objects.entry import COMMIT
+from gitserver.objects.entry import BLOB, COMMIT
 from gitserver.objects.store import NoSuchObject, Objects, commit_tree
+from gitserver.objects.trees import EXECUTABLE, FILE
 from gitserver.pointer import Pointer
 from gitserver.receive.conclude import Concluder, Pusher
 from gitserver.receive.quarantine import Quarantine, open_quarantine
@@ -68,7 +69,20 @@ class CopyFile:
     revision: str | None = None
 
 
-Operation = AddFile | AddPointer | DeleteFile | DeleteFolder | CopyFile
+@dataclass(frozen=True)
+class AddLines:
+    """Add those of `lines` that a file does not have; it need not be there yet.
+
+    Two who do so at once both succeed. Nothing is done to what is no file, or would get longer than
+    `most` bytes.
+    """
+
+    path: str
+    lines: tuple[bytes, ...]
+    most: int
+
+
+Operation = AddFile | AddPointer | AddLines | DeleteFile | DeleteFolder | CopyFile
 
 
 class CommitRefused(SpaceportError):
@@ -212,6 +226,8 @@ class Commits:
         if isinstance(operation, AddFile | AddPointer):
             data = operation.data if isinstance(operation, AddFile) else operation.pointer.text()
             top.put(parts, Leaf(file_mode(top.get(parts)), new.blob(data)))
+        elif isinstance(operation, AddLines):
+            _add_lines(objects, top, new, operation, parts)
         elif isinstance(operation, CopyFile):
             self._copy(objects, top, operation, parts, operation.revision or old)
         else:
@@ -233,6 +249,23 @@ class Commits:
             raise NotFound(f"There is no {copy.source!r} to copy.")
         for inner, leaf in _files_of(found, self._repositories.settings.read.entries):
             top.put([*parts, *inner], leaf)
+
+
+def _add_lines(
+    objects: Objects, top: Folder, new: NewObjects, operation: AddLines, parts: list[bytes]
+) -> None:
+    found, present = top.get(parts), b""
+    if isinstance(found, Leaf) and found.mode in (FILE, EXECUTABLE):
+        made = new.content(found.oid)
+        present = objects.read_as(bytes.fromhex(found.oid), BLOB) if made is None else made
+    elif found is not None:
+        return
+    known = set(present.splitlines())
+    lines = [line for line in operation.lines if line not in known]
+    between = b"\n" if present and not present.endswith(b"\n") else b""
+    whole = present + between + b"".join(line + b"\n" for line in lines)
+    if lines and len(whole) <= operation.most:
+        top.put(parts, Leaf(file_mode(found), new.blob(whole)))
 
 
 def _files_of(found: Leaf | Folder, most: int) -> list[tuple[list[bytes], Leaf]]:

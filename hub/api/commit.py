@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from gitserver.commit import (
+    AddLines,
     AddPointer,
     CommitRefused,
     CommitRequest,
@@ -104,6 +105,8 @@ def already_done(call: Call, request: CommitRequest) -> str | None:
 def _is_done(call: Call, head: str, operation: Operation) -> bool:
     if isinstance(operation, DeleteFile | DeleteFolder):
         return _blob_at(call, head, operation.path) is None
+    if isinstance(operation, AddLines):
+        return True  # of itself it is done twice without harm
     if isinstance(operation, AddPointer):
         return _blob_at(call, head, operation.path) == blob_id(operation.pointer.text())
     data = getattr(operation, "data", None)

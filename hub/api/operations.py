@@ -10,17 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gitserver.commit import AddFile, AddPointer, DeleteFile, DeleteFolder, Operation
-from gitserver.content import Content, Kind, TooLarge
-from gitserver.lfs.attributes import FILE as ATTRIBUTES
-from gitserver.lfs.attributes import MAX_BYTES as ATTRIBUTES_BYTES
-from gitserver.lfs.attributes import Attributes
+from gitserver.content import Content, Kind
 from gitserver.lfs.batch import is_oid
 from gitserver.lfs.objects import LargeObjects
 from gitserver.pointer import Pointer
 from hub.api.body import Body, parse_json, validate
 from hub.api.errors import ENTRY_NOT_FOUND, ApiError
 from hub.api.large import as_pointer, attributes_of
-from hub.api.tracking import with_rules
+from hub.api.tracking import missing_rules
 from spaceport.errors import NotFound
 from spaceport.names import SpaceKey
 
@@ -134,24 +131,8 @@ def _added(
         as_pointer(large, key, actor_id, file) if file.data and rules.is_large(file.path) else file
         for file in draft.added
     ]
-    tracked = _tracked(content, key, revision, draft, rules)
+    tracked = missing_rules(rules, [file.path for file in draft.large])
     return [*files, *([] if tracked is None else [tracked]), *pointers]
-
-
-def _tracked(
-    content: Content, key: SpaceKey, revision: str, draft: Draft, rules: Attributes
-) -> AddFile | None:
-    """The `.gitattributes` that the large files of this commit need, if it lacks any."""
-    present = next((file.data for file in draft.added if file.path == ATTRIBUTES), None)
-    if present is None:
-        try:
-            present = content.read(key, revision, ATTRIBUTES, ATTRIBUTES_BYTES)
-        except NotFound:
-            present = b""
-        except TooLarge:
-            return None
-    whole = with_rules(present, rules, [file.path for file in draft.large])
-    return None if whole is None else AddFile(ATTRIBUTES, whole)
 
 
 def _pointers(large: LargeObjects, key: SpaceKey, draft: Draft) -> list[Operation]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from gitserver.lfs.attributes import LINES, MAX_BYTES, Attributes
+from gitserver.commit import AddLines
+from gitserver.lfs.attributes import FILE, MAX_BYTES, Attributes
 
 _RULE = " filter=lfs diff=lfs merge=lfs -text"
 _SPECIAL = re.compile(r"[\x00-\x20\x7f\"*?\[\]\\]")  # what ends or bends a pattern
@@ -21,17 +22,10 @@ def rule_for(path: str) -> str:
     return f"/{_SPECIAL.sub('?', path)}{_RULE}"
 
 
-def with_rules(present: bytes, rules: Attributes, paths: Iterable[str]) -> bytes | None:
-    """The file of rules with a line more for each path that needs one.
-
-    None where nothing is missing, and where the file would get longer than anybody reads.
-    """
-    known = set(present.decode("utf-8", "surrogateescape").splitlines())
+def missing_rules(rules: Attributes, paths: Iterable[str]) -> AddLines | None:
+    """The rules that these paths still need; None if they need none."""
     wanted = dict.fromkeys(rule_for(path) for path in paths if not rules.is_large(path))
-    lines = [line for line in wanted if line not in known]
-    added = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
-    between = b"\n" if present and not present.endswith(b"\n") else b""
-    whole = present + between + added
-    if not lines or len(whole) > MAX_BYTES or len(known) + len(lines) > LINES:
+    if not wanted:
         return None
-    return whole
+    lines = tuple(line.encode("utf-8", "surrogateescape") for line in wanted)
+    return AddLines(FILE, lines, MAX_BYTES)

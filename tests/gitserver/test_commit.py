@@ -12,6 +12,7 @@ import pytest
 from config.git import GitSettings
 from gitserver.commit import (
     AddFile,
+    AddLines,
     AddPointer,
     CommitRefused,
     CommitRequest,
@@ -195,3 +196,24 @@ async def test_refs_can_be_moved(room: Room) -> None:
     report = await room.commits.move_refs(KEY, ME, stale)
     assert all(report.refs.values())
     assert set(room.repositories.refs(KEY).ids) == {MAIN, "refs/tags/v1"}
+
+
+def text(room: Room, revision: str, path: str) -> bytes:
+    return room.content.read(KEY, revision, path, 10_000)
+
+
+async def test_lines_are_added_to_what_is_there(room: Room) -> None:
+    rule = AddLines("rules", (b"one", b"two"), 20)
+    assert text(room, await room.commit(rule), "rules") == b"one\ntwo\n"
+    more = await room.commit(AddFile("rules", b"zero\ntwo"), rule, AddFile("other", b""))
+    assert text(room, more, "rules") == b"zero\ntwo\none\n"
+    assert await room.commit(rule) == more  # nothing is missing
+    assert await room.commit(AddLines("rules", (b"too long",), 20)) == more
+    assert await room.commit(AddLines("a", (b"a folder",), 20)) == more
+
+
+async def test_lines_of_many_at_once_are_all_kept(room: Room) -> None:
+    lines = [b"line %d" % number for number in range(6)]
+    await asyncio.gather(*(room.commit(AddLines("rules", (line,), 1000)) for line in lines))
+    head = room.repositories.head(KEY)
+    assert head is not None and sorted(text(room, head, "rules").splitlines()) == lines
