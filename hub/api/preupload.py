@@ -15,6 +15,7 @@ from hub.api.errors import ApiError
 from hub.api.large import pointer_of
 from hub.context import HubContext
 from spaceport.errors import NotFound
+from spaceport.ledger import large
 from spaceport.names import SpaceKey
 
 IGNORE_FILE = ".gitignore"
@@ -46,7 +47,24 @@ async def preupload(call: Call) -> web.StreamResponse:
         raise ApiError(400, f"At most {call.limits.preupload_files} files at once")
     _, head = await branch_of(call)
     shown = await call.git(_answers, call.context, call.space.key, head, body)
-    return answer({"files": shown, "commitOid": head})
+    return answer({"files": shown, "commitOid": head}, headers=await _warning(call, body, shown))
+
+
+async def _warning(call: Call, body: Preupload, shown: list[dict[str, Any]]) -> dict[str, str]:
+    """Said before the bytes move, since hf_xet keeps to itself why an upload is refused.
+
+    No refusal: what the Space has already, under another name, needs no room.
+    """
+    size = sum(
+        file.size
+        for file, each in zip(body.files, shown, strict=True)
+        if each["uploadMode"] == "lfs" and not each["shouldIgnore"]
+    )
+    if not size or call.context.large.quota.unlimited:
+        return {}
+    quota = call.context.large.quota
+    full = await call.write(lambda tx: large.shortage(tx, call.space.key, size, quota))
+    return {} if full is None else {"X-HF-Warning": f"quota; {full} {full.hint}"}
 
 
 def _answers(

@@ -99,6 +99,13 @@ def promise(
     return refused
 
 
+def shortage(tx: Tx, key: SpaceKey, size: int, quota: Quota) -> QuotaFull | None:
+    """Why so many bytes more would not fit now; None if they would. Sets nothing aside."""
+    if quota.unlimited:
+        return None
+    return _full(_used(tx, key, _owner(tx, key)), size, quota)
+
+
 def hold(
     tx: Tx,
     key: SpaceKey,

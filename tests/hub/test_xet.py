@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import subprocess
 import sys
@@ -14,9 +16,12 @@ from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils._runtime import is_xet_available
 from huggingface_hub.utils._xet import abort_xet_session
 
+from config.lfs import LfsSettings
 from gitserver.pointer import parse_pointer
 from tests.gitserver.xet.making import sha256
-from tests.hub.conftest import Hub
+from tests.hub.conftest import Hub, make_context
+from tests.hub.sending import serving, spooled
+from tests.hub.wire import free_port
 
 MIB = 1024 * 1024
 SPACE = {"repo_type": "space"}
@@ -42,10 +47,6 @@ def contents() -> dict[str, bytes]:
     }
 
 
-def waiting(hub: Hub) -> list[Path]:
-    return [path for path in (hub.context.data / "xet").rglob("*") if path.is_file()]
-
-
 def test_files_come_back_as_they_went(hub: Hub, cache: Path, tmp_path: Path) -> None:
     api, space, made = hub.api("xena"), hub.space("xena/files"), contents()
     for path, data in made.items():
@@ -58,7 +59,7 @@ def test_files_come_back_as_they_went(hub: Hub, cache: Path, tmp_path: Path) -> 
         found = hf_hub_download("xena/files", path, endpoint=hub.url, cache_dir=cache, **SPACE)
         assert Path(found).read_bytes() == data
     assert len(hub.context.large.held(space.key, [sha256(data) for data in made.values()])) == 4
-    assert waiting(hub) == []
+    assert spooled(hub) == []
 
     clone = tmp_path / "clone"
     url = f"http://xena:{hub.token('xena')}@localhost:{hub.port}/spaces/xena/files"
@@ -104,7 +105,7 @@ def test_a_folder_and_the_same_again(hub: Hub, cache: Path, tmp_path: Path) -> N
     assert elsewhere.oid != first.oid
     info = api.get_paths_info("xander/folder", ["copy.bin", "moved.bin"], **SPACE)
     assert [file.lfs.sha256 for file in info] == [sha256(large)] * 2
-    assert waiting(hub) == []
+    assert spooled(hub) == []
 
 
 def test_the_same_file_for_two_spaces(hub: Hub) -> None:
@@ -146,4 +147,33 @@ def test_who_may_not_write_uploads_nothing(hub: Hub) -> None:
     for api in (hub.api("xstranger"), HfApi(endpoint=hub.url, token=hub.token("xo", "read"))):
         with pytest.raises(HfHubHTTPError, match="403"):
             api.upload_file(path_or_fileobj=data, path_in_repo="a.bin", repo_id="xo/demo", **SPACE)
-    assert not hub.context.large.held(space.key, [sha256(data)]) and waiting(hub) == []
+    assert not hub.context.large.held(space.key, [sha256(data)]) and spooled(hub) == []
+
+
+@pytest.mark.req("LFS-07")
+async def test_a_full_quota_is_told_before_and_refused_after(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("huggingface_hub"), "propagate", True)
+    lfs = LfsSettings(space_bytes=30 * MIB)
+    context = make_context(tmp_path / "data", free_port(), lfs=lfs)
+    hub = Hub(context, context.settings.http.port)
+    space, api = hub.space("xfull/demo"), hub.api("xfull")
+
+    def upload(name: str, data: bytes) -> None:
+        api.upload_file(path_or_fileobj=data, path_in_repo=name, repo_id="xfull/demo", **SPACE)
+
+    fits, more = os.urandom(20 * MIB), os.urandom(20 * MIB)
+    async with serving(context):
+        await asyncio.to_thread(upload, "fits.bin", fits)
+        assert "may hold" not in caplog.text
+        with pytest.raises(ConnectionError, match="413"):
+            await asyncio.to_thread(upload, "more.bin", more)
+        assert "This Space may hold 31457280 bytes" in caplog.text
+        # What is there already needs no room, so it was right not to refuse beforehand.
+        await asyncio.to_thread(upload, "again.bin", fits)
+    assert set(context.large.held(space.key, [sha256(fits), sha256(more)])) == {sha256(fits)}
+    assert spooled(hub) == []
+    context.pools.close()
+    context.large.close()
+    context.ledger.close()

@@ -6,67 +6,19 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 
-from gitserver.pointer import Pointer
-from hub.context import HubContext
 from spaceport.ledger import spaces, tokens
-from spaceport.ledger.spaces import Space
 from spaceport.roles import TokenRole
-from tests.gitserver.xet.making import Piece, chunk, file_records, name, sha256, shard, xorb
-from tests.hub.conftest import Hub, make_app, make_context
-from tests.hub.wire import Answer, free_port
+from tests.gitserver.xet.making import Piece, chunk, file_records, name, sha256, xorb
+from tests.hub.conftest import Hub, make_context
+from tests.hub.sending import Sending, begin, serving, spooled
+from tests.hub.wire import free_port
 from tests.waiting import aeventually, eventually
-
-
-@dataclass
-class Sending:
-    """One upload by hand."""
-
-    hub: Hub
-    space: Space
-    path: str
-    token: str
-
-    def post(self, path: str, body: bytes, **more: str) -> Answer:
-        headers = {"Content-Type": "application/octet-stream", **more}
-        return self.hub.wire.ask(
-            "POST", self.path + path, token=self.token, body=body, headers=headers
-        )
-
-    def xorb(self, number: int, body: bytes) -> Answer:
-        return self.post(f"/v1/xorbs/default/{name(number)}", body)
-
-    def shard(self, *files: bytes) -> Answer:
-        return self.post("/v1/shards", shard(*files))
-
-    def holds(self, data: bytes) -> bool:
-        pointer = Pointer(sha256(data), len(data))
-        return self.hub.context.large.has(self.space.key, pointer)
-
-    @property
-    def waiting(self) -> list[Path]:
-        return [path for path in spooled(self.hub) if path.parent.name == self.path[5:]]
-
-
-def spooled(hub: Hub) -> list[Path]:
-    return [path for path in (hub.context.data / "xet").rglob("*") if path.is_file()]
-
-
-def begin(hub: Hub, space: Space, user: str, token: str = "") -> Sending:
-    token = token or hub.token(user)
-    answer = hub.wire.get(f"/api/spaces/{space.id}/xet-write-token/main", token=token)
-    assert answer.status == 200, answer.body
-    found = answer.json()
-    assert answer.headers["X-Xet-Cas-Url"] == found["casUrl"]
-    return Sending(hub, space, found["casUrl"].removeprefix(hub.url), found["accessToken"])
 
 
 @pytest.fixture
@@ -235,15 +187,3 @@ async def test_after_a_restart_uploads_go_on_and_old_ones_are_gone(
     context.pools.close()
     context.large.close()
     context.ledger.close()
-
-
-@asynccontextmanager
-async def serving(context: HubContext) -> AsyncIterator[None]:
-    """The hub, started anew."""
-    runner = web.AppRunner(make_app(context), auto_decompress=False)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", context.settings.http.port).start()
-    try:
-        yield
-    finally:
-        await runner.cleanup()
