@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from spaceport import failpoints
 from spaceport.ledger import spaces, tokens
 from spaceport.roles import TokenRole
 from tests.gitserver.xet.making import Piece, chunk, file_records, name, sha256, xorb
@@ -133,6 +134,31 @@ def test_what_is_wrong_is_said_and_not_kept(sending: Sending) -> None:
         assert sending.waiting == [] and not sending.holds(data)
     incoming = sending.hub.context.large.staging.folder
     assert [path for path in incoming.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.req("LFS-18")
+@pytest.mark.parametrize(
+    ("point", "action", "status"),
+    [
+        ("lfs:write", "nospace", 507),
+        ("lfs:before-sync", "raise", 500),
+        ("lfs:before-link", "raise", 500),
+    ],
+)
+def test_a_disk_that_fails_costs_a_second_try(
+    sending: Sending, point: str, action: str, status: int
+) -> None:
+    data = os.urandom(2000)
+    assert sending.xorb(1, xorb([data], 1)).status == 200
+    failpoints.arm(point, action)
+    try:
+        failed = sending.shard(file(data))
+    finally:
+        failpoints.disarm(point)
+    assert (failed.status, sending.holds(data)) == (status, False)
+    assert [path.name for path in sending.waiting] == [name(1)]  # the client tries again
+    assert sending.shard(file(data)).status == 200
+    assert sending.holds(data) and sending.waiting == []
 
 
 @pytest.mark.req("LFS-03")
