@@ -66,7 +66,7 @@ class Spool:
         for doomed in root.glob(f"{DOOMED}*"):
             shutil.rmtree(doomed, ignore_errors=True)
         for space in self._spaces():
-            for folder in space.iterdir():
+            for folder in _folders(space):
                 for part in folder.glob(f"{PART}*"):  # what a killed server was receiving
                     part.unlink(missing_ok=True)
                 self._take(space.name, sum(_files(folder)))
@@ -111,7 +111,7 @@ class Spool:
         removed = 0
         for space in self._spaces():
             absent = gone(space.name)
-            for folder in list(space.iterdir()):
+            for folder in _folders(space):
                 if absent or now - _touched(folder) > self._limits.idle:
                     self._remove(space.name, folder)
                     removed += 1
@@ -121,7 +121,7 @@ class Spool:
         return removed
 
     def _spaces(self) -> list[Path]:
-        return [folder for folder in self._root.iterdir() if not folder.name.startswith(DOOMED)]
+        return [folder for folder in _folders(self._root) if not folder.name.startswith(DOOMED)]
 
     def _reserve(self, upload: Upload, most: int) -> None:
         limits = self._limits
@@ -220,6 +220,10 @@ class Part:
             self.path.unlink(missing_ok=True)
         finally:
             self._closed(self._kept)
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
 
 
 def _files(folder: Path) -> list[int]:

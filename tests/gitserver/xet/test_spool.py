@@ -122,6 +122,11 @@ def test_after_a_crash_parts_go_and_whole_xorbs_stay(tmp_path: Path) -> None:
     (before.folder(ONE) / "part-left").write_bytes(b"y" * 500)
     (tmp_path / ".doomed-left" / "upload").mkdir(parents=True)
     (tmp_path / ".doomed-left" / "upload" / name(1)).write_bytes(b"z")
+    (tmp_path / "not-ours").touch()
+    (tmp_path / ONE.space / "nor-this").touch()
     after = Spool(tmp_path, LIMITS)
+    assert after.sweep(time.time(), lambda key: False) == 0
+    (tmp_path / "not-ours").unlink()
+    (tmp_path / ONE.space / "nor-this").unlink()
     assert everything(tmp_path) == [name(1)] and after.used(ONE.space) == 30
     assert [path.name for path in tmp_path.iterdir()] == [ONE.space]
