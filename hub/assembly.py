@@ -160,7 +160,12 @@ class Server:
         # What a killed server left half done goes before anybody pushes again (DUR-11).
         await self._context.pools.run("git", self._context.repositories.sweep)
         await self._context.pools.run("git", self._context.large.sweep)
-        self._web = web.AppRunner(self._application(), auto_decompress=False, access_log=None)
+        self._web = web.AppRunner(
+            self._application(),
+            auto_decompress=False,
+            access_log=None,
+            shutdown_timeout=STOP_SECONDS,  # for uploads and downloads that are under way
+        )
         await self._web.setup()
         handler = self._web.server
         if handler is None:

@@ -67,7 +67,10 @@ def _expecting(
                 raise LfsError(417, "Only 100-continue can be expected.")
             await transfers.check(request, purpose)
         except Exception as error:
-            return error_answer(request, error)
+            answer = error_answer(request, error)
+            answer.force_close()  # the body that was announced will not come:
+            request.content.feed_eof()  # nobody waits for it either
+            return answer
         if request.transport is not None:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         return None

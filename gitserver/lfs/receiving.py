@@ -7,16 +7,27 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from socket import socket
 
 from aiohttp import StreamReader, web
 
-from gitserver.lfs.sockets import CutOff, Pace, Sink, TooSlow, in_thread, plain_socket, receive
-from gitserver.lfs.staging import WrongContent
+from gitserver.lfs.sockets import (
+    CutOff,
+    Pace,
+    Sink,
+    TooSlow,
+    Wire,
+    in_thread,
+    plain_socket,
+    receive,
+)
+from gitserver.lfs.staging import Chunk, WrongContent
 from spaceport.pools import Pools
 
 DIRECT_FROM = 2 << 20  # bytes still to come; below, keeping the connection is worth more
 BATCH = 1 << 20
+LINGER = 10.0
 _DIRECT: web.RequestKey[bool] = web.RequestKey("lfs.direct", bool)
 
 
@@ -69,9 +80,33 @@ async def _direct(
     held = _drained(request.content)
     request.content.feed_eof()
     transport.pause_reading()  # last, since both of these may let it go on
-    if held:
-        await in_thread(pools, lambda stop: sink.write(held))
-    await receive(sock, sink, pools, idle)
+    wire = Wire(sock, sink.left - len(held))
+    try:
+        if held:
+            await in_thread(pools, lambda stop: sink.write(held))
+        await receive(wire, sink, pools, idle)
+    except (TooSlow, CutOff):
+        raise
+    except Exception:
+        # A client hears why only when it has sent what it wants to send.
+        with suppress(TooSlow, CutOff, TimeoutError):
+            async with asyncio.timeout(LINGER):
+                await receive(wire, Nowhere(wire), pools, idle)
+        raise
+
+
+class Nowhere:
+    """A `Sink` for what nobody wants any more."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    @property
+    def left(self) -> int:
+        return self._wire.left
+
+    def write(self, data: Chunk) -> None:
+        """Drop it."""
 
 
 def _drained(content: StreamReader) -> bytes:

@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -82,15 +83,23 @@ def plain_socket(request: web.Request) -> socket.socket | None:
         return None
 
 
-async def receive(sock: socket.socket, incoming: Sink, pools: Pools, idle: float) -> None:
-    """All that is missing of `incoming`. Raises `TooSlow`, `CutOff`, and what writing raises."""
+@dataclass
+class Wire:
+    """A connection on which `left` bytes of a body are still to come."""
+
+    sock: socket.socket
+    left: int
+
+
+async def receive(wire: Wire, sink: Sink, pools: Pools, idle: float) -> None:
+    """All that is left on the wire. Raises `TooSlow`, `CutOff`, and what writing raises."""
     pace = Pace(idle)
-    while incoming.left:
+    while wire.left:
         # No wake-up for every packet of a slow client; the last bytes must wake us all the same.
-        least = min(AT_LEAST, incoming.left)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, least)
-        await _ready(sock, pace, to_write=False)
-        pace.moved(await in_thread(pools, lambda stop: _take(sock, incoming, stop)))
+        least = min(AT_LEAST, wire.left)
+        wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, least)
+        await _ready(wire.sock, pace, to_write=False)
+        pace.moved(await in_thread(pools, lambda stop: _take(wire, sink, stop)))
 
 
 async def send(
@@ -126,30 +135,31 @@ async def in_thread(pools: Pools, work: Callable[[Stop], _T]) -> _T:
         raise
 
 
-def _take(sock: socket.socket, incoming: Sink, stop: Stop) -> int:
+def _take(wire: Wire, sink: Sink, stop: Stop) -> int:
     """What the client sends now; how many bytes that were."""
     view = memoryview(_buffer())
-    moved = filled = 0
+    before, filled = wire.left, 0
     try:
-        while not stop.asked and filled < incoming.left:
+        while wire.left and not stop.asked:
             try:
-                count = sock.recv_into(view[filled : min(BUFFER, incoming.left)])
+                count = wire.sock.recv_into(view[filled : min(BUFFER, filled + wire.left)])
             except BlockingIOError:
-                if not _soon(sock, select.POLLIN):
-                    return moved + filled
+                if not _soon(wire.sock, select.POLLIN):
+                    break
                 continue
             except OSError:
                 raise CutOff from None
             if count == 0:
                 raise CutOff
+            wire.left -= count
             filled += count
             if filled == BUFFER:
-                incoming.write(view)
-                moved, filled = moved + filled, 0
-        return moved + filled
+                filled = 0
+                sink.write(view)
+        return before - wire.left
     finally:
         if filled:
-            incoming.write(view[:filled])
+            sink.write(view[:filled])
 
 
 def _give(sock: socket.socket, file: int, at: int, end: int, stop: Stop) -> int:

@@ -26,6 +26,7 @@ from spaceport.names import SpaceKey
 RAW_LIMIT = 10 * 1024 * 1024
 SHOWN = 1_000  # entries of a folder on one page
 HISTORY = 50
+POINTERS = range(120, 150)  # bytes of what git-lfs writes
 
 
 @dataclass(frozen=True)
@@ -63,28 +64,30 @@ async def tree(visit: Visit) -> web.StreamResponse:
     view = await visit.space(Action.READ)
     where = _where(visit)
 
-    def look() -> tuple[list[TreeEntry], Commit | None, Markup | None]:
+    def look() -> tuple[list[TreeEntry], dict[str, int], Commit | None, Markup | None]:
         content, key = visit.context.content, view.space.key
         revision = _resolve(content, key, where.rev)
         if revision is None:
-            return [], None, None
+            return [], {}, None, None
         entries = sorted(
             content.tree(key, revision, where.path),
             key=lambda entry: (entry.kind is not Kind.DIRECTORY, entry.path.lower()),
         )
         return (
             entries,
+            _large(content, key, revision, entries[:SHOWN]),
             content.commit(key, revision),
             _readme(content, key, revision, where, entries),
         )
 
-    entries, commit, readme = await visit.on("git", look)
+    entries, large, commit, readme = await visit.on("git", look)
     return visit.page(
         "files.html",
         header=await header_of(visit, view),
         tab="files",
         where=where,
         entries=entries[:SHOWN],
+        large=large,
         hidden=max(0, len(entries) - SHOWN),
         commit=commit,
         readme=readme,
@@ -174,6 +177,20 @@ async def _branches(visit: Visit, key: SpaceKey) -> list[str]:
     refs = await visit.on("git", visit.context.content.refs, key)
     found = sorted(ref.removeprefix("refs/heads/") for ref in refs if ref.startswith("refs/heads/"))
     return found[:200]
+
+
+def _large(
+    content: Content, key: SpaceKey, revision: str, entries: list[TreeEntry]
+) -> dict[str, int]:
+    """Sizes of the files that git-lfs keeps, by path. Pointers with more than what git-lfs writes
+    are shown as the files that they are: no folder is worth reading all of its files."""
+    found = {}
+    for entry in entries:
+        if entry.kind is Kind.FILE and entry.size in POINTERS:
+            pointer = parse_pointer(content.read(key, revision, entry.path, POINTER_BYTES))
+            if pointer is not None:
+                found[entry.path] = pointer.size
+    return found
 
 
 def _readme(

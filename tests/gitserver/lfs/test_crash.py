@@ -30,10 +30,8 @@ from tests.hub.conftest import Hub
 from tests.hub.wire import Wire
 
 MIB = 1 << 20
-DEADLY = [
-    *("lfs:write", "lfs:before-rename", "lfs:after-rename", "lfs:before-link", "lfs:after-link"),
-]
-POINTS = [*DEADLY[:-1], "lfs:before-sync"]
+DEADLY = ["lfs:write", "lfs:after-rename", "lfs:before-link", "lfs:after-link"]
+POINTS = [*DEADLY[:-1], "lfs:before-sync", "lfs:before-rename"]
 QUOTA = {"space_bytes": 5 * MIB, "multipart_from": 4 * MIB, "part_bytes": 2 * MIB}
 
 
@@ -165,6 +163,9 @@ def test_a_full_disk(small_disk: Path, tmp_path: Path) -> None:
         answer = hub.wire.ask("PUT", put, body=large_)
         assert answer.status == 507 and "disk is full" in answer.json()["message"]
         assert not left_behind(hub)
+        huge = os.urandom(40 * MIB)  # the client hears why, although most of it had no place
+        put = href(batch(hub, "cara/full", token, "upload", (oid_of(huge), 40 * MIB)), "upload")
+        assert hub.wire.ask("PUT", put, body=huge).status == 507
         assert download(hub, "cara/full", token, oid_of(kept), 4000).body == kept
         fits = os.urandom(2 * MIB)
         put = href(batch(hub, "cara/full", token, "upload", (oid_of(fits), 2 * MIB)), "upload")

@@ -359,6 +359,7 @@ def test_parts_and_completion_at_the_same_time(hub: Hub, token: str) -> None:
     assert download(hub, "tess/demo", token, oid_of(data), len(data)).body == data
     assert hub.wire.ask("PUT", paths[0], body=b"e" * 2 * MIB).status == 200  # of no account
     assert download(hub, "tess/demo", token, oid_of(data), len(data)).body == data
+    assert hub.context.large.staging.sweep(-1) == 1 and not left_behind(hub)
 
 
 def sent_again(hub: Hub, path: str, data: bytes) -> str | None:

@@ -83,6 +83,8 @@ def test_a_large_file_can_be_downloaded_from_its_page(site: Site, tmp_path: Path
     files = {"model.bin": pointer.text(), "a picture.png": pointer.text()}
     space = site.made("olga/large", files=files, folder=tmp_path)
     site.context.large.put(space.key, None, pointer.oid, pointer.size, [data])
+    listed = site.visitor().get("/spaces/olga/large/tree/main").text
+    assert listed.count('<span class="tag">git-lfs</span></td><td class="end">2.0') == 2
     page = site.visitor().get("/spaces/olga/large/blob/main/model.bin").text
     assert 'href="/spaces/olga/large/resolve/main/model.bin">Download' in page
     reply = site.visitor().get("/spaces/olga/large/resolve/main/model.bin")
