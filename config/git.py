@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from config.ssh import SshSettings
+
 KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
@@ -89,6 +91,7 @@ class GitSettings(BaseModel):
     check: CheckLimits = CheckLimits()
     fetch: FetchLimits = FetchLimits()
     read: ReadLimits = ReadLimits()
+    ssh: SshSettings = SshSettings()
     refs: int = Field(10_000, ge=1, description="Refs that a repository may hold.")
     repository_bytes: int = Field(
         1 * GIB, ge=0, description="Git data of one repository; 0 for no limit (11.16)."

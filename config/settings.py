@@ -51,7 +51,9 @@ class Settings(BaseSettings):
     http: HostPort = Field(
         default=HostPort(port=8080), description="where the hub, git and all apps are served"
     )
-    ssh: HostPort = Field(default=HostPort(port=2222), description="where git over SSH is served")
+    ssh: HostPort | None = Field(
+        default=HostPort(port=2222), description="where git over SSH is served; 'off' for nowhere"
+    )
     url: str = Field(
         default="", description="the hub's address as browsers type it; default from `http`"
     )
@@ -92,6 +94,11 @@ class Settings(BaseSettings):
         """Worker processes and the engine have working directories of their own."""
         return value.resolve()
 
+    @field_validator("ssh", mode="before")
+    @classmethod
+    def _is_a_place_or_off(cls, value: Any) -> Any:
+        return None if value in ("", "off", False) else value
+
     @field_validator("url", "apps_url")
     @classmethod
     def _is_an_origin(cls, value: str) -> str:
@@ -124,6 +131,11 @@ class Settings(BaseSettings):
                 "or accept it with shared_domain: true"
             )
         return self
+
+    @property
+    def ssh_host(self) -> str:
+        """The host in addresses of git over SSH, as people type it."""
+        return self.git.ssh.host or urlsplit(self.hub_url).hostname or "localhost"
 
     @property
     def hub_url(self) -> str:

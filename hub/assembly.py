@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -35,6 +36,7 @@ from hub.janitor import Janitor
 from hub.origins import Origins
 from hub.parts import Installation, open_installation
 from hub.single import only_server
+from hub.ssh import SshRoom, Taken, start_ssh
 from hub.web import add_web
 from hub.xet import add_xet
 from runtime.proxy.handover import only_for_the_hub
@@ -85,7 +87,7 @@ async def _serve(installation: Installation, engine: Engine, say: Say) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     port = await server.start()
     try:
-        greet(installation.context, engine, port, say)
+        greet(server.context, engine, port, say)
         await stopped.wait()
         say("Stopping: what is under way may end; apps keep running.")
     finally:
@@ -144,6 +146,12 @@ class Server:
         self._reconciler = HeadReconciler(ledger, context.repositories, pools)
         self._rooms: list[asyncio.Task[None]] = []
         self._web: web.AppRunner | None = None
+        self._ssh: SshRoom | None = None
+
+    @property
+    def context(self) -> HubContext:
+        """What the doors share; once started, it says where git over SSH is."""
+        return self._context
 
     def _clean_up(self, key: SpaceKey) -> None:
         """What a deleted Space left, while its rows still name it. Blocks."""
@@ -160,6 +168,7 @@ class Server:
         # What a killed server left half done goes before anybody pushes again (DUR-11).
         await self._context.pools.run("git", self._context.repositories.sweep)
         await self._context.pools.run("git", self._context.large.sweep)
+        await self._open_ssh()
         self._web = web.AppRunner(
             self._application(),
             auto_decompress=False,
@@ -185,6 +194,15 @@ class Server:
             hub_hosts=hub_hosts(settings),
         )
 
+    async def _open_ssh(self) -> None:
+        """Before the pages, which tell where it is."""
+        try:
+            self._ssh = await start_ssh(self._context, self._upload, self._receive)
+        except Taken as taken:
+            logger.warning("git over SSH is not served: %s %s", taken, taken.hint)
+        if self._ssh is not None:
+            self._context = replace(self._context, ssh=self._ssh.door)
+
     def _application(self) -> web.Application:
         context = self._context
         app = web.Application()
@@ -202,7 +220,8 @@ class Server:
 
     async def stop(self) -> None:
         """Take nothing new, let pushes end, leave apps running (DUR-17)."""
-        await self._proxy.close(grace=STOP_SECONDS)
+        ssh = [] if self._ssh is None else [self._ssh.server.close(STOP_SECONDS)]
+        await asyncio.gather(self._proxy.close(grace=STOP_SECONDS), *ssh)
         await self._receive.close(STOP_SECONDS)
         for room in self._rooms:
             room.cancel()
@@ -259,6 +278,9 @@ def greet(context: HubContext, engine: Engine, port: int, say: Say) -> None:
     say(f"Spaceport is at {settings.hub_url}")
     apps = settings.space_url("<author>-<name>")
     say(f"Apps run {_ENGINES[engine.name]} and are served at {apps}")
+    if context.ssh is not None:
+        say(f"Git over SSH is at {context.ssh.clone_url('spaces/<author>/<name>')}")
+        say(f"  its key is {context.ssh.host_keys[0]}")
     if port != settings.http.port:
         say(f"Listening on port {port}.")
     with context.ledger.write() as tx:

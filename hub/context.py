@@ -20,6 +20,28 @@ from spaceport.sealing import Keyring
 
 
 @dataclass(frozen=True)
+class SshDoor:
+    """How git over SSH is reached. `host_keys`: kind and fingerprint of each."""
+
+    user: str
+    host: str
+    port: int
+    host_keys: tuple[str, ...] = ()
+
+    def clone_url(self, place: str) -> str:
+        """The address of the repository at `place` (`spaces/author/name`)."""
+        if self.port == 22:
+            return f"{self.user}@{self.host}:{place}"
+        return f"ssh://{self.user}@{self.host}:{self.port}/{place}"
+
+    @property
+    def greeting(self) -> str:
+        """The command that tells whether a key is known."""
+        port = "" if self.port == 22 else f"-p {self.port} "
+        return f"ssh -T {port}{self.user}@{self.host}"
+
+
+@dataclass(frozen=True)
 class HubContext:
     """Made once by the assembly, and handed to every `add_...(app, context)`."""
 
@@ -34,7 +56,7 @@ class HubContext:
     tickets: Tickets
     large: LargeObjects
     passes: Passes
-    ssh: bool = False  # whether git over SSH is served, so that pages may offer it
+    ssh: SshDoor | None = None  # where git over SSH is served, so that pages may offer it
 
     @property
     def data(self) -> Path:

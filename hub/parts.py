@@ -82,7 +82,7 @@ def open_installation(settings: Settings) -> Installation:
     context = HubContext(
         settings=settings,
         ledger=ledger,
-        pools=Pools(),
+        pools=Pools({"ssh": settings.git.ssh.limits.sessions}),
         keyring=keyring,
         repositories=repositories,
         content=Content(repositories),

@@ -26,8 +26,8 @@ from spaceport.actor import Actor
 
 _log = logging.getLogger(__name__)
 _LOOKUP = 10.0  # seconds that the look-up of a key may take
-_BUSY = "Too many commands are running; try again in a moment.\n"
-_STOPPING = "The server is stopping; try again in a moment.\n"
+_BUSY = b"Too many commands are running; try again in a moment.\n"
+_STOPPING = b"The server is stopping; try again in a moment.\n"
 _BROKEN = "Something went wrong here; the server's log has connection {}.\n"
 
 
@@ -206,11 +206,20 @@ class Connection:
             self._tell(self._closed, channel.chanid)
 
     def asked(self, channel: Channel, request: Request) -> bool:
-        """A channel's command, once for each channel."""
+        """A channel's command, once for each channel.
+
+        Without a free seat it is refused here and now: the threads that send to clients are for
+        commands that have one.
+        """
         pipe = self._pipes.get(channel.chanid)
         if pipe is None or pipe.requested:
             return False
         pipe.requested = True
+        if self._house.stopping.is_set() or not self._house.sessions.take(self._seat or ""):
+            channel.settimeout(0.0)
+            with suppress(OSError):  # the client has no room even for this
+                channel.send_stderr(_STOPPING if self._house.stopping.is_set() else _BUSY)
+            return False
         self._tell(self._start, pipe, request)
         return True
 
@@ -230,11 +239,14 @@ class Connection:
 
     def _start(self, pipe: ChannelPipe, request: Request) -> None:
         number = pipe.channel.chanid
-        if self.over.is_set() or number not in self._pipes:
-            return
+
+        def over(task: asyncio.Task[None]) -> None:
+            self._house.sessions.leave(self._seat or "")
+            self._forget(number)
+
         task = asyncio.ensure_future(self._command(pipe, request))
         self._running[number] = task
-        task.add_done_callback(lambda _: self._forget(number))
+        task.add_done_callback(over)
 
     def _closed(self, number: int) -> None:
         task = self._running.get(number)
@@ -250,16 +262,8 @@ class Connection:
         self._transport.open_channels.pop(number, None)
 
     async def _command(self, pipe: ChannelPipe, request: Request) -> None:
-        seat = self._seat or ""
         try:
-            if self._house.stopping.is_set() or not self._house.sessions.take(seat):
-                await pipe.say(_STOPPING if self._house.stopping.is_set() else _BUSY)
-                await pipe.finish(1)
-                return
-            try:
-                await pipe.finish(await self._run(pipe, request))
-            finally:
-                self._house.sessions.leave(seat)
+            await pipe.finish(await self._run(pipe, request))
         except Gone:
             if not pipe.closed:  # it takes nothing, and stays: the whole connection is stuck
                 self.kill()

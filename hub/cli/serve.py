@@ -19,6 +19,12 @@ def serve(
         str | None,
         typer.Option(metavar="HOST:PORT", help="Serve hub, git and apps here [127.0.0.1:8080]."),
     ] = None,
+    ssh: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT", help="Serve git over SSH here; off for nowhere [127.0.0.1:2222]."
+        ),
+    ] = None,
     domain: Annotated[
         str | None, typer.Option(help="Apps are at <author>-<name>.DOMAIN [localhost].")
     ] = None,
@@ -42,8 +48,8 @@ def serve(
     form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     logging.basicConfig(level=level, format=form)
     logging.getLogger("alembic").setLevel(logging.WARNING)  # its steps say nothing to operators
-    flags: dict[str, Any] = {"http": http, "domain": domain, "url": url, "database": database}
-    flags["objects"] = objects
+    flags: dict[str, Any] = {"http": http, "ssh": ssh, "domain": domain, "url": url}
+    flags |= {"database": database, "objects": objects}
     if engine is not None:
         flags["engine"] = {"kind": engine}
     run(settings_of(data, config, **flags), say)

@@ -65,7 +65,8 @@ class Server:
 
     def environment(self) -> dict[str, str]:
         """With the data folder relative to where it is started, as `make serve` has it."""
-        return {**os.environ, "SPACEPORT_DATA": self.data.name, **self.settings}
+        places = {"SPACEPORT_DATA": self.data.name, "SPACEPORT__SSH": "127.0.0.1:0"}
+        return {**os.environ, **places, **self.settings}
 
     def start(self) -> None:
         """Start it and wait until it says that it is ready."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -60,10 +59,8 @@ class Header:
 async def header_of(visit: Visit, view: Overview) -> Header:
     space = view.space
     settings = visit.context.settings
-    host = urlsplit(settings.hub_url).hostname
-    port = settings.ssh.port
     place = f"spaces/{space.id}"
-    ssh = f"git@{host}:{place}" if port == 22 else f"ssh://git@{host}:{port}/{place}"
+    door = visit.context.ssh
     manager = visit.may(Action.MANAGE, SpaceResource.of(space))
     return Header(
         space=space,
@@ -73,7 +70,7 @@ async def header_of(visit: Visit, view: Overview) -> Header:
         reader=visit.may(Action.READ, SpaceResource.of(space)),
         app_url=visit.context.app_url(space),
         clone_url=f"{settings.hub_url}/{place}",
-        ssh_url=ssh,
+        ssh_url="" if door is None else door.clone_url(place),
     )
 
 

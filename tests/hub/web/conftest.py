@@ -23,6 +23,7 @@ from hooks.head import note_head
 from hooks.post_receive import Places
 from hooks.push_hooks import PushHooks
 from hub.api import add_api
+from hub.context import SshDoor
 from hub.create_space import NewSpace, create_space
 from hub.web import add_web
 from spaceport.actor import SYSTEM
@@ -175,7 +176,10 @@ def _git(*words: str) -> None:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """One for the session; each test uses accounts of its own."""
     port = free_port()
-    context = replace(make_context(tmp_path_factory.mktemp("site") / "data", port), ssh=True)
+    context = replace(
+        make_context(tmp_path_factory.mktemp("site") / "data", port),
+        ssh=SshDoor("git", "localhost", 2222, ("ssh-ed25519 SHA256:abc",)),
+    )
     loop = asyncio.new_event_loop()
     ready = threading.Event()
 

@@ -1,0 +1,136 @@
+"""A whole Spaceport, a stock ssh, and a key that the command line lets in and out."""
+
+from __future__ import annotations
+
+import re
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.server import Server
+from tests.waiting import eventually
+
+README = "---\ntitle: Demo\nsdk: static\n---\n"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(
+        tmp_path_factory.mktemp("spaceport"),
+        "process",
+        {"SPACEPORT__BUILDER__PREWARM": "false", "SPACEPORT__GIT__SSH__LIMITS__RECHECK": "0.2"},
+    )
+    server.start()
+    yield server
+    server.stop()
+
+
+def port_of(server: Server) -> int:
+    said = re.findall(r"ssh://git@localhost:(\d+)/spaces/<author>/<name>", server.log)
+    return int(said[-1])
+
+
+class Client:
+    """git and ssh with one key and nothing of this machine's configuration."""
+
+    def __init__(self, server: Server, folder: Path) -> None:
+        self.server = server
+        self.folder = folder
+        self.key = folder / "id"
+        subprocess.run(
+            ["ssh-keygen", "-q", "-N", "", "-t", "ed25519", "-f", self.key, "-C", "laptop"],
+            check=True,
+        )
+        self.words = ["ssh", "-F", "none", "-i", str(self.key)]
+        for option in ("IdentitiesOnly=yes", "BatchMode=yes", "StrictHostKeyChecking=accept-new",
+                       f"UserKnownHostsFile={folder}/known", "IdentityAgent=none"):  # fmt: skip
+            self.words += ["-o", option]
+
+    def url(self, space: str) -> str:
+        return f"ssh://git@127.0.0.1:{port_of(self.server)}/spaces/{space}"
+
+    def ssh(self, *options: str) -> subprocess.CompletedProcess[str]:
+        words = [*self.words, *options, "-p", str(port_of(self.server)), "git@127.0.0.1"]
+        return subprocess.run(
+            words, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
+        )
+
+    def git(self, *words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["git", *words],
+            cwd=cwd or self.folder,
+            env={"PATH": "/usr/bin:/bin", "GIT_SSH_COMMAND": " ".join(self.words),
+                 "GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@example.org",
+                 "GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@example.org"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )  # fmt: skip
+
+
+@pytest.mark.req("SSH-11")
+def test_a_key_opens_git_until_it_is_removed(server: Server, tmp_path: Path) -> None:
+    server.create_space("sue/demo", "static")
+    server.create_space("sue/closed", "static", visibility="private")
+    client = Client(server, tmp_path)
+    assert "Hi anonymous!" in client.ssh("-T").stderr
+    shown = server.cli("key", "add", "sue", f"{client.key}.pub")
+    printed = subprocess.run(["ssh-keygen", "-lf", client.key], capture_output=True, text=True)
+    assert shown == printed.stdout.split()[1]
+    greeted = client.ssh("-T")
+    assert greeted.returncode == 1 and "Hi sue!" in greeted.stderr
+    for space in ("sue/demo", "sue/closed"):
+        cloned = client.git("clone", client.url(space), space.split("/")[1])
+        assert cloned.returncode == 0, cloned.stderr
+    work = tmp_path / "closed"
+    (work / "README.md").write_text(README)
+    (work / "index.html").write_text("<h1>Hello</h1>")
+    client.git("add", "-A", cwd=work)
+    client.git("commit", "-qm", "An app", cwd=work)
+    pushed = client.git("push", "origin", "main", cwd=work)
+    assert pushed.returncode == 0, pushed.stderr
+    assert "sue-closed.localhost" in pushed.stderr
+    info = server.api("GET", "/api/spaces/sue/closed", "sue").json()
+    assert info["sha"] == client.git("rev-parse", "HEAD", cwd=work).stdout.strip()
+    key_id, name, *_, used = server.cli("key", "list", "sue").split("\t")
+    assert name == "laptop" and used != "-"
+
+    control = f"-oControlPath={tmp_path}/control"
+    waiting = subprocess.Popen([*client.words, "-oControlMaster=yes", control, "-N", "-p",
+                                str(port_of(server)), "git@127.0.0.1"],
+                               stderr=subprocess.PIPE)  # fmt: skip
+    eventually((tmp_path / "control").exists)
+    server.cli("key", "remove", "sue", key_id)
+    assert waiting.wait(60) == 255 and waiting.communicate()[1]
+    assert client.git("fetch", cwd=work).returncode != 0
+    assert client.git("push", client.url("sue/demo"), "main", cwd=work).returncode != 0
+    assert client.git("ls-remote", client.url("sue/demo")).returncode == 0  # as anybody may
+
+
+@pytest.mark.req("SSH-13")
+@pytest.mark.req("UPG-05")
+def test_the_host_keys_stay_and_are_ours_alone(server: Server, tmp_path: Path) -> None:
+    client = Client(server, tmp_path)
+    client.ssh("-T")
+    keys = sorted((server.data / "keys").glob("ssh_host_*"))
+    before = [key.read_bytes() for key in keys]
+    assert [stat.S_IMODE(key.stat().st_mode) for key in keys] == [0o600, 0o600]
+    assert server.stop() == 0
+    keys[0].chmod(0o640)
+    refused = subprocess.run(
+        [Path(__import__("sys").executable).with_name("spaceport"), "serve", "--http",
+         f"127.0.0.1:{server.port}", "--engine", "process"],
+        env=server.environment(), cwd=server.folder, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert refused.returncode == 1 and "chmod 600" in refused.stderr
+    keys[0].chmod(0o600)
+    server.start()
+    assert [key.read_bytes() for key in keys] == before
+    # the port is another one, so ssh is told to look the host up under a name of its own
+    known = (tmp_path / "known").read_text().split(" ", 1)[1]
+    (tmp_path / "known").write_text(f"same {known}")
+    client.words += ["-o", "StrictHostKeyChecking=yes", "-o", "HostKeyAlias=same"]
+    assert "Hi anonymous!" in client.ssh("-T").stderr
