@@ -16,10 +16,13 @@ from pathlib import Path
 from config.address import HostPort
 from config.catalogue import Catalogue
 from config.settings import Settings
+from gitserver.ssh.hostkeys import read_host_keys
+from hub.ssh import key_folder
 from runtime.engine.choose import choose
 from spaceport.errors import SpaceportError
 from spaceport.ledger import Ledger, events
 
+ANSWER_SECONDS = 2.0
 LOW_DISK = 5 * 1024**3  # bytes; one environment with a large framework takes about as much
 
 
@@ -112,6 +115,34 @@ def engine(settings: Settings) -> Iterator[Finding]:
 
 def ports(settings: Settings) -> Iterator[Finding]:
     yield _port("http", settings.http)
+    if settings.ssh is None:
+        yield Finding("ports", Verdict.GOOD, "git over SSH is switched off")
+    elif _ours(settings.ssh):
+        yield Finding("ports", Verdict.GOOD, f"git over SSH answers at {settings.ssh}")
+    else:
+        yield _port("ssh", settings.ssh)
+
+
+def _ours(address: HostPort) -> bool:
+    """Whether a Spaceport greets there as SSH servers do, with its name first."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)  # noqa: S104
+    try:
+        with socket.create_connection((host, address.port), timeout=ANSWER_SECONDS) as probe:
+            probe.settimeout(ANSWER_SECONDS)
+            return probe.recv(64).startswith(b"SSH-2.0-spaceport")
+    except OSError:
+        return False
+
+
+def host_keys(settings: Settings) -> Iterator[Finding]:
+    """The fingerprints that clients are asked about; a key that is not right is the finding."""
+    if settings.ssh is None:
+        return
+    found = read_host_keys(key_folder(settings))
+    if not found:
+        yield Finding("host keys", Verdict.GOOD, "none yet; they are made at the first start")
+    for key in found:
+        yield Finding("host keys", Verdict.GOOD, f"{key.key.get_name()} {key.fingerprint}")
 
 
 def _port(name: str, address: HostPort) -> Finding:
@@ -143,7 +174,7 @@ def domain(settings: Settings) -> Iterator[Finding]:
     yield Finding("domain", Verdict.GOOD, f"*.{settings.domain} leads to {', '.join(found)}")
 
 
-CHECKS: tuple[Check, ...] = (catalogue, data, ledger, engine, ports, domain)
+CHECKS: tuple[Check, ...] = (catalogue, data, ledger, engine, ports, host_keys, domain)
 
 
 def effective(settings: Settings) -> list[tuple[str, str]]:

@@ -37,16 +37,23 @@ def open_host_keys(folder: Path) -> tuple[HostKey, ...]:
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return tuple(_opened(folder / name) for name in _NAMES)
+        for path in (folder / name for name in _NAMES):
+            if not path.exists() and not path.is_symlink():
+                _make(path)
+        return read_host_keys(folder)
     except OSError as error:
         raise Misconfigured(
             f"The SSH host keys in {folder} cannot be opened: {error.strerror}"
         ) from error
 
 
+def read_host_keys(folder: Path) -> tuple[HostKey, ...]:
+    """Those that are there. Raises as `open_host_keys`, and `OSError`."""
+    paths = [folder / name for name in _NAMES]
+    return tuple(_opened(path) for path in paths if path.exists() or path.is_symlink())
+
+
 def _opened(path: Path) -> HostKey:
-    if not path.exists() and not path.is_symlink():
-        _make(path)
     if path.is_symlink() or not path.is_file():
         raise _wrong(path, "is not a plain file", "look at")
     status = path.stat()

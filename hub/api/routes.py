@@ -26,6 +26,7 @@ from hub.api import (
     resolve,
     settings,
     spaces,
+    ssh_keys,
     validate_yaml,
 )
 from hub.api.access import actor_of, space_of
@@ -52,6 +53,9 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/whoami-v2", identity.whoami),
     Route("GET", "/api/agent-harnesses", noise.harnesses),
     Route("HEAD", "/api/telemetry/{topic:.*}", noise.telemetry),
+    Route("GET", "/api/settings/ssh-keys", ssh_keys.listing),
+    Route("POST", "/api/settings/ssh-keys", ssh_keys.add),
+    Route("DELETE", "/api/settings/ssh-keys/{id}", ssh_keys.remove),
     Route("GET", "/avatars/{name}.svg", avatars.avatar),
     Route("POST", "/api/validate-yaml", validate_yaml.validate_yaml),
     Route("POST", "/api/repos/create", repos.create),

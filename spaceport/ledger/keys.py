@@ -31,7 +31,7 @@ ALGORITHMS = (
     "ecdsa-sha2-nistp521",
     "ssh-rsa",
 )
-RSA_BITS = (2048, 16384)
+RSA_BITS = (3072, 16384)
 MAX_TEXT = 8192
 MAX_NAME = 200
 
@@ -74,7 +74,8 @@ def parse(text: str) -> ParsedKey:
     words = text.strip().split(None, 2)
     if "PRIVATE KEY" in text:
         raise Invalid("This is a private key, which nobody should have.", hint="Use the .pub file.")
-    if len(text) > MAX_TEXT or "\n" in text.strip() or len(words) < 2:
+    plain = text.strip().replace("\t", " ").isprintable()
+    if len(text) > MAX_TEXT or not plain or len(words) < 2:
         raise Invalid("This is not a public SSH key.", hint="Use one line of a .pub file.")
     if words[0] not in ALGORITHMS:
         raise Invalid(

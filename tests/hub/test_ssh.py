@@ -117,6 +117,10 @@ def test_the_host_keys_stay_and_are_ours_alone(server: Server, tmp_path: Path) -
     client.ssh("-T")
     keys = sorted((server.data / "keys").glob("ssh_host_*"))
     before = [key.read_bytes() for key in keys]
+    server.settings["SPACEPORT__SSH"] = f"127.0.0.1:{port_of(server)}"
+    said = server.cli("doctor")
+    del server.settings["SPACEPORT__SSH"]
+    assert "git over SSH answers" in said and "host keys: ssh-ed25519 SHA256:" in said
     assert [stat.S_IMODE(key.stat().st_mode) for key in keys] == [0o600, 0o600]
     assert server.stop() == 0
     keys[0].chmod(0o640)

@@ -142,7 +142,7 @@ def make_key(folder: Path, *options: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    "options", [("-t", "ed25519"), ("-t", "ecdsa"), ("-t", "rsa", "-b", "2048")]
+    "options", [("-t", "ed25519"), ("-t", "ecdsa"), ("-t", "rsa", "-b", "3072")]
 )
 def test_a_key_is_kept_with_the_fingerprint_that_ssh_prints(
     ledger: Ledger, ada: Account, tmp_path: Path, options: tuple[str, ...]
@@ -168,9 +168,12 @@ def test_bad_keys_are_refused_with_a_reason(tmp_path: Path) -> None:
     private = make_key(tmp_path, "-t", "ed25519")
     with pytest.raises(Invalid, match="private key"):
         keys.parse(private.read_text())
-    with pytest.raises(Invalid, match="2048 bits"):
-        keys.parse(make_key(tmp_path, "-t", "rsa", "-b", "1024").with_suffix(".pub").read_text())
+    with pytest.raises(Invalid, match="3072 bits"):
+        keys.parse(make_key(tmp_path, "-t", "rsa", "-b", "2048").with_suffix(".pub").read_text())
     good = private.with_suffix(".pub").read_text()
-    for bad in ("", "ssh-ed25519", "ssh-ed25519 AAAA", "ssh-dss AAAA x", good + good, good[:40]):
+    options = [f"{option} {good}" for option in ("command=id", 'command="id"', "no-pty")]
+    strange = [good.strip() + each for each in ("\x1b[31m", "\x00", "\x7f", "\r\nx", "\u202e")]
+    cut = ["", "ssh-ed25519", "ssh-ed25519 AAAA", "ssh-dss AAAA x", good + good, good[:40]]
+    for bad in (*options, *strange, *cut):
         with pytest.raises(Invalid):
             keys.parse(bad)
