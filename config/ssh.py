@@ -20,7 +20,9 @@ class SshLimits(BaseModel):
         255, ge=32, description="Bytes of a client's first line, its end included (RFC 4253 4.2)."
     )
     packet_bytes: int = Field(
-        256 * KIB, ge=35_000, description="Length that a packet may declare (SSH-06)."
+        256 * KIB,
+        ge=35_000,
+        description="What a packet may be long beyond its first block (SSH-06).",
     )
     identification: float = Field(10.0, gt=0, description="From accept to the first line.")
     key_exchange: float = Field(15.0, gt=0, description="From accept to the first keys.")

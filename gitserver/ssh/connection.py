@@ -60,6 +60,7 @@ class Connection:
         self._in = asyncio.Event()
         self._seat: str | None = None
         self._pipes: dict[int, ChannelPipe] = {}
+        self._due: dict[int, Request] = {}  # accepted, the client being told so just now
         self._running: dict[int, asyncio.Task[None]] = {}
         self._used = self._begun = time.monotonic()
         settings = house.services.settings
@@ -220,8 +221,13 @@ class Connection:
             with suppress(OSError):  # the client has no room even for this
                 channel.send_stderr(_STOPPING if self._house.stopping.is_set() else _BUSY)
             return False
-        self._tell(self._start, pipe, request)
+        self._due[channel.chanid] = request
         return True
+
+    def answered(self, channel: Channel) -> None:
+        request = self._due.pop(channel.chanid, None)
+        if request is not None:
+            self._tell(self._start, self._pipes[channel.chanid], request)
 
     def ended(self, error: Exception | None) -> None:
         for pipe in list(self._pipes.values()):

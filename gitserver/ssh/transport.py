@@ -49,6 +49,10 @@ class Listener(Protocol):
         """The client has opened a channel."""
         ...
 
+    def answered(self, channel: Channel) -> None:
+        """A request of a channel has been answered: from now on something may be sent on it."""
+        ...
+
     def data(self, channel: Channel, data: bytes) -> None:
         """Raises `SSHException` when it is more than the client may send."""
         ...
@@ -117,7 +121,7 @@ class ServerTransport(paramiko.Transport):
         self._channel_handler_table = {
             MSG_CHANNEL_DATA: self._data,
             MSG_CHANNEL_WINDOW_ADJUST: Channel._window_adjust,  # type: ignore[attr-defined]
-            MSG_CHANNEL_REQUEST: Channel._handle_request,  # type: ignore[attr-defined]
+            MSG_CHANNEL_REQUEST: self._requested,
             MSG_CHANNEL_EOF: self._end_of_data,
             MSG_CHANNEL_CLOSE: self._closed_by_client,
         }
@@ -209,6 +213,10 @@ class ServerTransport(paramiko.Transport):
 
     def _data(self, channel: Channel, m: Message) -> None:
         self._listener.data(channel, m.get_binary())
+
+    def _requested(self, channel: Channel, m: Message) -> None:
+        channel._handle_request(m)  # type: ignore[attr-defined]
+        self._listener.answered(channel)
 
     def _end_of_data(self, channel: Channel, m: Message) -> None:
         channel._handle_eof(m)  # type: ignore[attr-defined]

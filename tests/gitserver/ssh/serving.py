@@ -98,7 +98,8 @@ class SshPlace:
         return path
 
     def ssh(self, key: Path, *options: str) -> list[str]:
-        """The stock client, with nothing of this machine's configuration."""
+        """The stock client, with nothing of this machine's configuration; options come first, as
+        the first value of each counts."""
         known = self.folder / "known_hosts"
         settings = {
             "IdentitiesOnly": "yes",
@@ -109,7 +110,7 @@ class SshPlace:
             "LogLevel": "ERROR",
         }
         flags = [f"-o{name}={value}" for name, value in settings.items()]
-        return ["ssh", "-F", "none", *flags, "-i", str(key), *options]
+        return ["ssh", "-F", "none", *options, *flags, "-i", str(key)]
 
     def run(
         self, key: Path, *command: str, options: tuple[str, ...] = (), user: str = "git"
