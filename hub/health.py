@@ -28,7 +28,9 @@ class Health:
 
     async def _answer(self, request: web.Request) -> web.Response:
         ledger, engine = await asyncio.gather(_ask(self._ledger), _ask(self._probe))
-        parts = {"ledger": ledger, "engine": engine}
+        door = self._context.ssh
+        ssh = "not served" if door is None else f"at {door.host}:{door.port}"
+        parts = {"ledger": ledger, "engine": engine, "ssh": ssh}
         headers = {"Cache-Control": "no-store"}
         return web.json_response(
             {"ready": ledger == "ok", "parts": parts},

@@ -142,11 +142,18 @@ class Connection:
                 clean(self.guest.actor.name) or "anonymous",
                 self.guest.fingerprint,
             )
-            if not self.guest.actor.anonymous:
-                await self._house.services.access.logged_in(
-                    self.guest.actor, self.guest.fingerprint, self.address
-                )
+            await self._note(self.guest)
         return True
+
+    async def _note(self, guest: Guest) -> None:
+        """Tell whoever keeps a book of logins; that it cannot be written keeps nobody out."""
+        if guest.actor.anonymous:
+            return
+        access = self._house.services.access
+        try:
+            await access.logged_in(guest.actor, guest.fingerprint, self.address)
+        except Exception as error:
+            self._house.log_broken(self.number, error)
 
     async def _look_after(self) -> None:
         """Until it is over, stands still, is of no use any more, or its key is gone."""
@@ -206,8 +213,16 @@ class Connection:
         if closed:
             self._tell(self._closed, channel.chanid)
 
-    def asked(self, channel: Channel, request: Request) -> bool:
-        """A channel's command, once for each channel.
+    def protocol(self, channel: Channel, text: str) -> bool:
+        """The channel's GIT_PROTOCOL."""
+        pipe = self._pipes.get(channel.chanid)
+        if pipe is None or pipe.requested:
+            return False
+        pipe.protocol = text
+        return True
+
+    def asked(self, channel: Channel, line: bytes | None) -> bool:
+        """A channel's command (None for a shell), once for each channel.
 
         Without a free seat it is refused here and now: the threads that send to clients are for
         commands that have one.
@@ -221,7 +236,7 @@ class Connection:
             with suppress(OSError):  # the client has no room even for this
                 channel.send_stderr(_STOPPING if self._house.stopping.is_set() else _BUSY)
             return False
-        self._due[channel.chanid] = request
+        self._due[channel.chanid] = Request(line, pipe.protocol)
         return True
 
     def answered(self, channel: Channel) -> None:
@@ -232,6 +247,8 @@ class Connection:
     def ended(self, error: Exception | None) -> None:
         for pipe in list(self._pipes.values()):
             pipe.end(closed=True)
+        for _ in self._due:  # accepted, but the client was gone before it heard so
+            self._house.sessions.leave(self._seat or "")
         expected = SSHException | EOFError | OSError | None
         if not isinstance(error, expected):
             self._house.log_broken(self.number, error)
@@ -297,7 +314,6 @@ class _Requests(paramiko.ServerInterface):
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._protocols: dict[int, str] = {}
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
         allowed = self._connection.may_open(kind)
@@ -306,15 +322,13 @@ class _Requests(paramiko.ServerInterface):
     def check_channel_env_request(self, channel: Channel, name: bytes, value: bytes) -> bool:
         if name != b"GIT_PROTOCOL" or len(value) > 256:
             return False
-        self._protocols[channel.chanid] = value.decode("ascii", "replace")
-        return True
+        return self._connection.protocol(channel, value.decode("ascii", "replace"))
 
     def check_channel_exec_request(self, channel: Channel, command: bytes) -> bool:
-        protocol = self._protocols.pop(channel.chanid, "")
-        return self._connection.asked(channel, Request(command, protocol))
+        return self._connection.asked(channel, command)
 
     def check_channel_shell_request(self, channel: Channel) -> bool:
-        return self._connection.asked(channel, Request(None))
+        return self._connection.asked(channel, None)
 
 
 async def _first(*events: asyncio.Event) -> None:

@@ -36,6 +36,8 @@ class ChannelPipe:
         self.channel = channel
         self.requested = False
         """Whether the client has said what to run; it may once."""
+        self.protocol = ""
+        """Its GIT_PROTOCOL."""
         self._loop = loop
         self._pools = pools
         self._limits = limits

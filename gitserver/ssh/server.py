@@ -57,6 +57,7 @@ class SshServer:
                 address[:2],
                 family=socket.AddressFamily(family),
                 backlog=_BACKLOG,
+                dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
             )
         except OSError as error:
             raise Misconfigured(
@@ -135,7 +136,7 @@ class SshServer:
             ("TCP_KEEPIDLE", max(1, int(lost / 3))),
             ("TCP_KEEPINTVL", max(1, int(lost / 6))),
             ("TCP_KEEPCNT", 3),
-            ("TCP_USER_TIMEOUT", int(lost * 1000)),
+            ("TCP_USER_TIMEOUT", int(lost * 800)),  # milliseconds; looked at when a probe is due
         ):
             if hasattr(socket, name):
                 with suppress(OSError):

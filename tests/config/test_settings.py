@@ -28,6 +28,25 @@ def test_the_data_folder_is_the_same_from_every_working_directory(
     assert load({"data": "elsewhere"}).data == tmp_path / "elsewhere"
 
 
+def test_ssh_is_somewhere_or_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load({"ssh": "off"}).ssh is None
+    file = tmp_path / "spaceport.yaml"
+    for text in ("ssh: ''", "ssh: off", "ssh: null", "ssh: 'off'"):
+        file.write_text(text)
+        assert load(file=file).ssh is None, text
+    monkeypatch.setenv("SPACEPORT__SSH", "0.0.0.0:22")
+    assert str(load().ssh) == "0.0.0.0:22" and "ssh" in load().model_fields_set
+    monkeypatch.setenv("SPACEPORT__SSH", "off")
+    assert load().ssh is None
+    monkeypatch.delenv("SPACEPORT__SSH")
+    monkeypatch.setenv("SPACEPORT__SSH__PORT", "2200")
+    assert str(load().ssh) == "127.0.0.1:2200"
+    monkeypatch.setenv("SPACEPORT__GIT__SSH__LIMITS__CHANNELS", "3")
+    assert load().git.ssh.limits.channels == 3
+    with pytest.raises(Misconfigured, match="ssh"):
+        load({"ssh": "nowhere"})
+
+
 def test_flags_win_over_the_environment_and_it_over_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

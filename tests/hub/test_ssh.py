@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import socket
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from config.settings import Settings
+from hub.ssh import Taken, start_ssh
+from spaceport.errors import Misconfigured
 from tests.e2e.server import Server
+from tests.hub.conftest import make_context
 from tests.waiting import eventually
 
 README = "---\ntitle: Demo\nsdk: static\n---\n"
@@ -125,7 +133,7 @@ def test_the_host_keys_stay_and_are_ours_alone(server: Server, tmp_path: Path) -
     assert server.stop() == 0
     keys[0].chmod(0o640)
     refused = subprocess.run(
-        [Path(__import__("sys").executable).with_name("spaceport"), "serve", "--http",
+        [Path(sys.executable).with_name("spaceport"), "serve", "--http",
          f"127.0.0.1:{server.port}", "--engine", "process"],
         env=server.environment(), cwd=server.folder, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
@@ -138,3 +146,24 @@ def test_the_host_keys_stay_and_are_ours_alone(server: Server, tmp_path: Path) -
     (tmp_path / "known").write_text(f"same {known}")
     client.words += ["-o", "StrictHostKeyChecking=yes", "-o", "HostKeyAlias=same"]
     assert "Hi anonymous!" in client.ssh("-T").stderr
+
+
+async def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    """The default one is no reason not to start; one that was asked for is."""
+    context = make_context(tmp_path / "data", 8080)
+    with socket.socket() as taken:
+        with contextlib.suppress(OSError):  # then somebody else has it, which will do
+            taken.bind(("127.0.0.1", 2222))
+        with pytest.raises(Taken, match="cannot listen on 127"):
+            await start_ssh(context, None, None)  # type: ignore[arg-type]
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        asked = replace(context, settings=Settings(data=tmp_path / "data", ssh=place))  # type: ignore[arg-type]
+        with pytest.raises(Misconfigured) as refused:
+            await start_ssh(asked, None, None)  # type: ignore[arg-type]
+        assert not isinstance(refused.value, Taken) and "--ssh off" in refused.value.hint
+    off = replace(context, settings=Settings(data=tmp_path / "data", ssh="off"))  # type: ignore[arg-type]
+    assert await start_ssh(off, None, None) is None  # type: ignore[arg-type]
+    context.pools.close()
+    context.ledger.close()
