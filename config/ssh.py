@@ -49,10 +49,10 @@ class SshLimits(BaseModel):
         64 * KIB, ge=32 * KIB, description="Bytes of one packet of data that a client may send."
     )
     stall: float = Field(60.0, gt=0, description="No progress in sending or hearing (SSH-15).")
-    lost: float = Field(30.0, gt=0, description="Bytes that the network does not take (SSH-16).")
+    lost: float = Field(30.0, gt=0, description="A network that takes nothing (SSH-16).")
     wait: float = Field(600.0, gt=0, description="A command that waits for its client to speak.")
     idle: float = Field(600.0, gt=0, description="A connection on which no command runs.")
-    ask: float = Field(15.0, gt=0, description="Silence after which a client is asked for a sign.")
+    ask: float = Field(10.0, gt=0, description="Silence after which a client is asked for a sign.")
     recheck: float = Field(
         30.0, gt=0, le=60, description="Between looks whether a key still opens its account."
     )

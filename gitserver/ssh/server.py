@@ -20,6 +20,7 @@ _log = logging.getLogger(__name__)
 _BACKLOG = 128
 _PAUSE = 1.0  # seconds without accepting when no descriptor is left (OVL-09)
 _LOGGED = 30  # errors that are logged in a minute; one client must not fill the disk (OVL-15)
+_LAST_WORDS = 1.0  # seconds that a client may take to read the end of its command
 _KILLED = 5.0  # seconds that killed connections may take to end
 
 
@@ -77,9 +78,14 @@ class SshServer:
             await asyncio.gather(self._accepting, return_exceptions=True)
         if self._listener is not None:
             self._listener.close()
-        running = [task for each in self.connections for task in each.commands]
+        running = {task: each for each in self.connections for task in each.commands}
         if running:
-            await asyncio.wait(running, timeout=grace)
+            done, _ = await asyncio.wait(running, timeout=grace)
+            leaving = [asyncio.ensure_future(running[task].over.wait()) for task in done]
+            if leaving:  # a client that has its answer goes by itself
+                await asyncio.wait(leaving, timeout=_LAST_WORDS)
+            for each in leaving:
+                each.cancel()
         for connection in self.connections:
             connection.kill()
         if self._lives:
@@ -128,15 +134,20 @@ class SshServer:
         life.add_done_callback(over)
 
     def _prepare(self, sock: socket.socket) -> None:
-        """Small packets go at once; a network that is gone is noticed (SSH-16)."""
+        """Small packets go at once; a network that is gone is noticed (SSH-16).
+
+        The system counts from the first byte that is not confirmed, which in a quiet connection is
+        our own question whether the client is there.
+        """
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        lost = self._limits.lost
+        lost, ask = self._limits.lost, self._limits.ask
+        unconfirmed = int(1000 * max(lost / 2, lost - ask - 2.0))
         for name, value in (
             ("TCP_KEEPIDLE", max(1, int(lost / 3))),
             ("TCP_KEEPINTVL", max(1, int(lost / 6))),
             ("TCP_KEEPCNT", 3),
-            ("TCP_USER_TIMEOUT", int(lost * 800)),  # milliseconds; looked at when a probe is due
+            ("TCP_USER_TIMEOUT", unconfirmed),
         ):
             if hasattr(socket, name):
                 with suppress(OSError):

@@ -10,6 +10,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -374,6 +375,21 @@ def test_a_client_that_dies_leaves_nothing(hasty: SshPlace) -> None:
         client.communicate()
     assert alone(hasty)
     assert list((hasty.repositories.root / "incoming").iterdir()) == []
+
+
+@pytest.mark.req("SSH-16")
+def test_a_network_that_vanishes_leaves_nothing() -> None:
+    own_network = ["unshare", "-rn"]
+    if subprocess.run([*own_network, "iptables", "-L"], capture_output=True).returncode:
+        pytest.skip("no network of one's own can be had here")
+    done = subprocess.run(
+        [*own_network, sys.executable, "-m", "tests.gitserver.ssh.vanish"],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout == "all was freed\n", done.stderr
 
 
 # When something breaks

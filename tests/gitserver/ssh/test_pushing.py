@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.server
 import os
+import socket
 import subprocess
 import threading
 from collections.abc import Mapping
@@ -20,6 +22,7 @@ from spaceport.actor import Actor
 from spaceport.push import ZERO
 from tests.gitserver.ssh.serving import SshPlace, serving
 from tests.gitserver.writing import EMPTY_PACK, KEY, commit, fsck, git, push_body
+from tests.waiting import eventually
 
 PUSH = "git-receive-pack 'spaces/ann/x'"
 
@@ -104,6 +107,41 @@ def test_racing_pushes_are_told_the_truth(place: SshPlace, ann: Path, tmp_path: 
     won = [work for work, racer in zip(works, racers, strict=True) if racer.returncode == 0]
     assert len(won) == 1, said
     assert git("rev-parse", "HEAD", cwd=won[0]) == place.repositories.head(KEY)
+
+
+def nobody_listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+@pytest.mark.req("DUR-17")
+def test_a_stop_lets_a_push_come_to_its_end(tmp_path: Path) -> None:
+    judging, go_on = threading.Event(), threading.Event()
+
+    def slow(*_: object) -> list[Any]:
+        judging.set()
+        assert go_on.wait(30)
+        return []
+
+    with serving(tmp_path) as place:
+        env = place.env(place.key("ann"))
+        git("clone", "-q", place.url, "w", cwd=tmp_path, **env)
+        pushed = commit(tmp_path / "w", {"late": "late"})
+        place.hooks.judge = slow
+        client = subprocess.Popen(
+            ["git", "push", "-q", "origin", "main"],
+            cwd=tmp_path / "w",
+            env={**os.environ, **env},
+            stderr=subprocess.PIPE,
+        )
+        assert judging.wait(30)
+        stopping = asyncio.run_coroutine_threadsafe(place.server.close(20.0), place.loop)
+        eventually(lambda: nobody_listens(place.port))
+        go_on.set()
+        assert (client.communicate(timeout=60)[1], client.returncode) == (b"", 0)
+        stopping.result(20)
+        assert place.repositories.head(KEY) == pushed
+        assert not place.server.connections
 
 
 class _Batches(http.server.BaseHTTPRequestHandler):
