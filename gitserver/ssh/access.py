@@ -35,8 +35,11 @@ class LfsTickets(Protocol):
     """Gives leave to use git-lfs over HTTP for a while (LFS-12)."""
 
     def __call__(
-        self, actor: Actor, admission: Admission, operation: Operation
+        self, actor: Actor, admission: Admission, operation: Operation, *, fingerprint: str
     ) -> Mapping[str, Any]:
         """`href`, `header` and `expires_in` (seconds) as git-lfs reads them, good for this
-        repository and operation alone. May block; called on the pool "db"."""
+        repository and operation alone, and no longer than the key that asks (`fingerprint`).
+
+        May block; called on the pool "db". Raises `SpaceportError` with a sentence.
+        """
         ...

@@ -80,7 +80,7 @@ async def run(
         await pipe.say(_refusal(answer, actor, guest))
         return 1
     try:
-        return await _serve(services, actor, answer, command, address, request, pipe)
+        return await _serve(services, actor, guest, answer, command, address, request, pipe)
     except SpaceportError as error:
         await pipe.say(clean(f"{error} {error.hint}".strip()) + "\n")
         return 1
@@ -123,6 +123,7 @@ def _refusal(refusal: Refusal, actor: Actor, guest: Guest) -> str:
 async def _serve(
     services: Services,
     actor: Actor,
+    guest: Guest,
     admission: Admission,
     command: Command,
     address: str,
@@ -130,7 +131,7 @@ async def _serve(
     pipe: ChannelPipe,
 ) -> int:
     if isinstance(command, LfsAuthenticate):
-        return await _authenticate(services, actor, admission, command, pipe)
+        return await _authenticate(services, actor, guest, admission, command, pipe)
     version = protocol_version(request.protocol)
     if command.service is Service.UPLOAD_PACK:
         repository = services.repositories.path(admission.key)
@@ -170,6 +171,7 @@ async def _receive(
 async def _authenticate(
     services: Services,
     actor: Actor,
+    guest: Guest,
     admission: Admission,
     command: LfsAuthenticate,
     pipe: ChannelPipe,
@@ -177,9 +179,19 @@ async def _authenticate(
     if not services.repositories.exists(admission.key):
         raise NotFound("There is no such repository.")
     if services.tickets is None:
-        await pipe.say("This server does not store git-lfs objects over SSH.\n")
+        most = services.repositories.settings.push.blob_bytes >> 20
+        await pipe.say(
+            f"This server stores no git-lfs objects; files of up to {most} MiB go into git itself.\n"
+        )
         return 1
-    ticket = await services.pools.run("db", services.tickets, actor, admission, command.operation)
+    ticket = await services.pools.run(
+        "db",
+        services.tickets,
+        actor,
+        admission,
+        command.operation,
+        fingerprint=guest.fingerprint,
+    )
     pipe.write(json.dumps(dict(ticket)).encode() + b"\n")
     await pipe.drain()
     return 0

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from config.ssh import SshSettings
+from gitserver.access import Admission
+from gitserver.ssh.command import Operation
+from spaceport.actor import Actor
 from tests.gitserver.ssh.serving import SshPlace, serving
 from tests.gitserver.writing import commit, fsck, git
 
@@ -99,8 +106,6 @@ def test_an_unknown_key_is_anonymous_or_refused(
 ) -> None:
     done = place.run(unknown, options=("-T",))
     assert done.returncode == 1 and "Hi anonymous!" in done.stderr
-    from config.ssh import SshSettings
-
     with serving(tmp_path, SshSettings(anonymous=False)) as strict:
         done = strict.run(strict.key(), options=("-T",))
         assert done.returncode == 255 and "Permission denied (publickey)" in done.stderr
@@ -110,7 +115,9 @@ def test_git_lfs_asks_for_a_ticket(place: SshPlace, ann: Path, tmp_path: Path) -
     done = place.run(ann, "git-lfs-authenticate 'spaces/ann/x' download")
     assert done.returncode == 1 and "git-lfs" in done.stderr
 
-    def tickets(actor, admission, operation):  # type: ignore[no-untyped-def]
+    def tickets(
+        actor: Actor, admission: Admission, operation: Operation, *, fingerprint: str
+    ) -> Mapping[str, Any]:
         href = f"http://localhost/{admission.label}.git/info/lfs?{operation}"
         return {"href": href, "header": {"Authorization": actor.name}, "expires_in": 1800}
 
@@ -130,8 +137,6 @@ def test_keys_are_exchanged_anew_during_a_transfer(
     env = place.env(ann, "-oRekeyLimit=1M")
     git("clone", "-q", place.url, "w", cwd=tmp_path, **env)
     work = tmp_path / "w"
-    import random
-
     commit(work, {f"big{n}.bin": random.Random(n).randbytes(1_500_000) for n in range(2)})
     git("push", "-q", "origin", "main:refs/heads/big", cwd=work, **env)
     git("clone", "-q", "-b", "big", place.url, "again", cwd=tmp_path, **env)

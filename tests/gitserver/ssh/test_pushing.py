@@ -174,7 +174,10 @@ def test_the_stock_git_lfs_finds_its_way(tmp_path: Path) -> None:
     threading.Thread(target=web.serve_forever, daemon=True).start()
     asked: list[tuple[str, str, str]] = []
 
-    def tickets(actor: Actor, admission: Admission, operation: Operation) -> Mapping[str, Any]:
+    def tickets(
+        actor: Actor, admission: Admission, operation: Operation, *, fingerprint: str
+    ) -> Mapping[str, Any]:
+        assert fingerprint.startswith("SHA256:")
         asked.append((actor.name, admission.label, operation.value))
         href = f"http://127.0.0.1:{web.server_port}/spaces/{admission.label}.git/info/lfs"
         return {"href": href, "header": {"Authorization": "Basic c2VjcmV0"}, "expires_in": 600}
