@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from gitserver.pktline import clean
-from gitserver.ssh.connection import Connection, House
+from gitserver.ssh.connection import Connection
 from gitserver.ssh.hostkeys import HostKey
+from gitserver.ssh.house import House
 from gitserver.ssh.seats import Seats, network_of
 from gitserver.ssh.session import Services
 from spaceport.errors import Misconfigured

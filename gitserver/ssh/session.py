@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import logging
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from config.ssh import SshSettings
@@ -20,6 +21,7 @@ from gitserver.ssh.access import LfsTickets, SshAccess
 from gitserver.ssh.authentication import Guest
 from gitserver.ssh.command import Command, CommandRefused, LfsAuthenticate, parse_command
 from gitserver.ssh.pipe import ChannelPipe
+from gitserver.upload.core import closable
 from gitserver.upload.service import UploadService
 from spaceport.actor import ANONYMOUS, Actor
 from spaceport.errors import NotFound, SpaceportError
@@ -150,9 +152,10 @@ async def _receive(
     await pipe.drain()
     answer = services.receive.serve(admission.key, pusher, pipe.arriving(), stays_open=True)
     try:
-        async for piece in answer:
-            pipe.write(piece)
-            await pipe.drain()
+        async with aclosing(closable(answer)) as pieces:
+            async for piece in pieces:
+                pipe.write(piece)
+                await pipe.drain()
     except (BadRequest, PktError) as error:
         await pipe.say(clean(f"This is not a push of git: {error}") + "\n")
         return 1
@@ -181,7 +184,7 @@ async def _authenticate(
     if services.tickets is None:
         most = services.repositories.settings.push.blob_bytes >> 20
         await pipe.say(
-            f"This server stores no git-lfs objects; files of up to {most} MiB go into git itself.\n"
+            f"This server stores no git-lfs objects; files of up to {most} MiB belong into git.\n"
         )
         return 1
     ticket = await services.pools.run(

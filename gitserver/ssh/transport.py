@@ -61,10 +61,6 @@ class Listener(Protocol):
         """The client ends its side of a channel, or all of it."""
         ...
 
-    def ended(self, error: Exception | None) -> None:
-        """The connection is over."""
-        ...
-
 
 class ServerTransport(paramiko.Transport):
     """Serves one client. `start` begins; `kill` ends it from any thread."""
@@ -95,6 +91,7 @@ class ServerTransport(paramiko.Transport):
         limits: SshLimits,
         rules: LoginRules,
         listener: Listener,
+        ended: Callable[[Exception | None], None],
         host_keys: Sequence[HostKey],
         interface: paramiko.ServerInterface,
     ) -> None:
@@ -109,11 +106,10 @@ class ServerTransport(paramiko.Transport):
         self._limits = limits
         self._rules = rules
         self._listener = listener
+        self._ended = ended
         self._proposed = False
         self._begun = time.monotonic()
         self._asked = self._begun
-        self.open_channels: dict[int, Channel] = {}
-        """paramiko itself holds channels weakly; whoever serves one takes it out when done."""
         self.packetizer.judge = self._judge
         self.packetizer.quiet = self._quiet
         for host_key in host_keys:
@@ -135,7 +131,7 @@ class ServerTransport(paramiko.Transport):
         try:
             super().run()
         finally:
-            self._listener.ended(self.saved_exception)
+            self._ended(self.saved_exception)
 
     def kill(self) -> None:
         """End the connection, from any thread and without a word."""
@@ -206,7 +202,7 @@ class ServerTransport(paramiko.Transport):
     # Channels
 
     def _queue_incoming_channel(self, channel: Channel) -> None:
-        self.open_channels[channel.chanid] = channel
+        """paramiko itself holds channels weakly, and this one for nobody: the listener has it."""
         self._listener.opened(channel)
         while len(self.channels_seen) > _REMEMBERED:
             del self.channels_seen[next(iter(self.channels_seen))]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.gitserver.ssh.hasty import FAST
 from tests.gitserver.ssh.serving import SshPlace, serving
 
 
@@ -32,3 +33,10 @@ def bob(place: SshPlace) -> Path:
 def unknown(place: SshPlace) -> Path:
     """A key that belongs to nobody."""
     return place.key()
+
+
+@pytest.fixture(scope="package")
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshPlace]:
+    """A server that loses patience at once."""
+    with serving(tmp_path_factory.mktemp("hasty"), limits=FAST) as running:
+        yield running
