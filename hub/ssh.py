@@ -9,7 +9,7 @@ from pathlib import Path
 from config.settings import Settings
 from gitserver.access import Admission, Refusal, Service
 from gitserver.receive.service import ReceiveService
-from gitserver.ssh.access import LfsTickets
+from gitserver.ssh.access import Barred, LfsTickets
 from gitserver.ssh.hostkeys import open_host_keys
 from gitserver.ssh.server import SshServer
 from gitserver.ssh.session import Services
@@ -33,7 +33,7 @@ class LedgerKeys:
         self._access = LedgerAccess(context.ledger, context.pools)
 
     async def by_ssh_key(self, fingerprint: str) -> Actor | None:
-        return await self._context.pools.run("db", self._access.by_ssh_key, fingerprint)
+        return await self._context.pools.run("db", self._owner, fingerprint)
 
     async def logged_in(self, actor: Actor, fingerprint: str, address: str) -> None:
         await self._context.pools.run("db", self._note_use, fingerprint, now())
@@ -43,6 +43,14 @@ class LedgerKeys:
     ) -> Admission | Refusal:
         space_id = SpaceId(author, name)
         return await self._context.pools.run("db", self._access.decide, actor, space_id, service)
+
+    def _owner(self, fingerprint: str) -> Actor | None:
+        actor = self._access.by_ssh_key(fingerprint)
+        if actor is None:
+            with self._context.ledger.read() as tx:
+                if keys.by_fingerprint(tx, fingerprint) is not None:
+                    raise Barred
+        return actor
 
     def _note_use(self, fingerprint: str, at: datetime) -> None:
         ledger = self._context.ledger

@@ -10,11 +10,15 @@ from gitserver.ssh.command import Operation
 from spaceport.actor import Actor
 
 
+class Barred(Exception):
+    """Raised for a key whose account may not come in; such a key is not even anonymous (API-08)."""
+
+
 class SshAccess(Protocol):
     """The one authorisation function, for those who come with a key (SSH-11)."""
 
     async def by_ssh_key(self, fingerprint: str) -> Actor | None:
-        """The owner of a key (`SHA256:...`), or None for an unknown or suspended one.
+        """The owner of a key (`SHA256:...`), or None for an unknown one. Raises `Barred`.
 
         Asked for each key that is offered, proved or not: it must have no side effects (SSH-03).
         """

@@ -24,6 +24,7 @@ from paramiko.common import (
     cMSG_USERAUTH_SUCCESS,
 )
 
+from gitserver.ssh.access import Barred
 from gitserver.ssh.algorithms import RSA_BITS
 from spaceport.actor import ANONYMOUS, Actor
 
@@ -58,7 +59,8 @@ def fingerprint_of(blob: bytes) -> str:
 
 @dataclass(frozen=True)
 class LoginRules:
-    """Whom to let in. `owner_of` blocks; it is asked for each key that is offered."""
+    """Whom to let in. `owner_of` blocks and may raise `Barred`; it is asked for each key that is
+    offered."""
 
     user: str
     attempts: int
@@ -98,9 +100,7 @@ class KeyLogin(AuthHandler):
         key = _readable_key(algorithm, blob)
         fingerprint = fingerprint_of(blob)
         # The owner is looked up whatever the user name is: both take the same time (SSH-14).
-        owner = self._rules.owner_of(fingerprint)
-        if owner is None and self._rules.anonymous:
-            owner = ANONYMOUS
+        owner = self._owner(fingerprint)
         if owner is None or key is None or user != self._rules.user.encode():
             self._refuse()
             return
@@ -124,6 +124,13 @@ class KeyLogin(AuthHandler):
         self.authenticated = True
         self._answer(cMSG_USERAUTH_SUCCESS)
         self._transport.log_in()
+
+    def _owner(self, fingerprint: str) -> Actor | None:
+        try:
+            owner = self._rules.owner_of(fingerprint)
+        except Barred:
+            return None
+        return ANONYMOUS if owner is None and self._rules.anonymous else owner
 
     @property
     def _transport(self) -> ServerTransport:

@@ -17,7 +17,7 @@ from gitserver.receive.request import BadRequest
 from gitserver.receive.service import ReceiveService
 from gitserver.receive.spool import PackTooLarge
 from gitserver.repositories import Repositories
-from gitserver.ssh.access import LfsTickets, SshAccess
+from gitserver.ssh.access import Barred, LfsTickets, SshAccess
 from gitserver.ssh.authentication import Guest
 from gitserver.ssh.command import Command, CommandRefused, LfsAuthenticate, parse_command
 from gitserver.ssh.pipe import ChannelPipe
@@ -92,7 +92,10 @@ async def present_actor(access: SshAccess, guest: Guest) -> Actor:
     """Who a guest is now. Raises `KeyRevoked` when the key, or its account, is gone (SSH-11)."""
     if guest.actor.anonymous:
         return ANONYMOUS
-    actor = await access.by_ssh_key(guest.fingerprint)
+    try:
+        actor = await access.by_ssh_key(guest.fingerprint)
+    except Barred:
+        raise KeyRevoked from None
     if actor is None or actor.id != guest.actor.id:
         raise KeyRevoked
     return actor

@@ -118,6 +118,19 @@ def test_a_key_opens_git_until_it_is_removed(server: Server, tmp_path: Path) -> 
     assert client.git("ls-remote", client.url("sue/demo")).returncode == 0  # as anybody may
 
 
+@pytest.mark.req("API-08")
+def test_a_suspended_user_is_out(server: Server, tmp_path: Path) -> None:
+    server.create_space("sven/demo", "static")
+    client = Client(server, tmp_path)
+    server.cli("key", "add", "sven", f"{client.key}.pub")
+    assert "Hi sven!" in client.ssh("-T").stderr
+    server.cli("user", "suspend", "sven")
+    assert client.ssh("-T").returncode == 255
+    assert client.git("ls-remote", client.url("sven/demo")).returncode != 0
+    server.cli("user", "reinstate", "sven")
+    assert "Hi sven!" in client.ssh("-T").stderr
+
+
 @pytest.mark.req("SSH-13")
 @pytest.mark.req("UPG-05")
 def test_the_host_keys_stay_and_are_ours_alone(server: Server, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from config.ssh import SshLimits, SshSettings
 from gitserver.access import Admission, Refusal, Service
 from gitserver.receive.service import ReceiveService
 from gitserver.repositories import Repositories
-from gitserver.ssh.access import LfsTickets
+from gitserver.ssh.access import Barred, LfsTickets
 from gitserver.ssh.hostkeys import open_host_keys
 from gitserver.ssh.server import SshServer
 from gitserver.ssh.session import Services
@@ -43,12 +43,15 @@ class KeyTable:
 
     repositories: Repositories
     owners: dict[str, str] = field(default_factory=dict)
+    barred: set[str] = field(default_factory=set)
     logins: list[tuple[str, str]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
     async def by_ssh_key(self, fingerprint: str) -> Actor | None:
         self.asked.append(fingerprint)
         name = self.owners.get(fingerprint)
+        if name in self.barred:
+            raise Barred
         return None if name is None else actor(name)
 
     async def logged_in(self, actor: Actor, fingerprint: str, address: str) -> None:

@@ -30,9 +30,12 @@ def test_connections_and_commands_of_an_account_are_capped(hasty: SshPlace) -> N
     over.ask_login()
     assert over.offer(key, signer=key) == 1
     channels = [inside[0].open() for _ in range(4)]
-    runs = [inside[0].request(each, "exec", "git-upload-pack 'spaces/ann/x'") for each in channels]
-    assert runs == [True] * 3 + [False]
-    assert any(b"Too many commands" in data for kind, data in inside[0].seen) or True
+    command = ("exec", "git-upload-pack 'spaces/ann/x'")
+    assert all(inside[0].request(each, *command) for each in channels[:3])
+    inside[0].say(98, channels[3], command[0], True, command[1])
+    _, said = inside[0].hear(95)
+    assert b"Too many commands" in said.asbytes()
+    assert inside[0].hear(99, 100)[0] == 100
     for each in inside:
         each.close()
     assert alone(hasty)
@@ -132,6 +135,19 @@ def test_a_key_that_is_removed_ends_what_it_opened(hasty: SshPlace) -> None:
     hasty.table.owners.clear()
     assert attacker.dropped()
     assert alone(hasty)
+
+
+@pytest.mark.req("SSH-11", "API-08")
+def test_a_suspended_account_is_out_and_not_even_anonymous(place: SshPlace) -> None:
+    path = place.key("eve")
+    attacker = Attacker(place.port)
+    attacker.log_in(load(path))
+    place.table.barred.add("eve")
+    attacker.request(attacker.open(), "exec", "git-upload-pack 'spaces/ann/x'")
+    assert "no longer" in attacker.text()
+    assert attacker.dropped()
+    done = place.run(path, options=("-T",))
+    assert done.returncode == 255 and "Permission denied (publickey)" in done.stderr
 
 
 @pytest.mark.req("SSH-11")
