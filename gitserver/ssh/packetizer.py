@@ -21,6 +21,11 @@ _READ = 256 * 1024
 class GuardedPacketizer(Packetizer):
     """One for each connection; all but `close` is for the connection's own thread, and writing."""
 
+    # A quarter of what OpenSSH allows AES (RFC 4344 3.2). While keys are exchanged anew paramiko
+    # answers nothing on channels, so it should not do so in the middle of every larger transfer.
+    REKEY_BYTES = 2**34
+    REKEY_BYTES_OVERFLOW_MAX = 2**30
+
     def __init__(self, sock: socket.socket, limits: SshLimits) -> None:
         super().__init__(sock)
         self._sock = sock

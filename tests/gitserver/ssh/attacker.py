@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from typing import Any
 
 import paramiko
@@ -23,7 +24,7 @@ class _Recorder(Packetizer):
 
     def read_message(self) -> tuple[int, Message]:
         while self.deaf.is_set() and not self.closed:
-            self.deaf.wait(0.05)
+            time.sleep(0.05)
         kind, message = super().read_message()
         self.seen.append((kind, message.asbytes()))
         return (kind, message) if kind < FIRST_KEPT else (2, Message())

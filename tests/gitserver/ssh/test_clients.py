@@ -13,6 +13,7 @@ import pytest
 from config.ssh import SshSettings
 from gitserver.access import Admission
 from gitserver.ssh.command import Operation
+from gitserver.ssh.packetizer import GuardedPacketizer
 from spaceport.actor import Actor
 from tests.gitserver.ssh.serving import SshPlace, serving
 from tests.gitserver.writing import commit, fsck, git
@@ -131,10 +132,13 @@ def test_git_lfs_asks_for_a_ticket(place: SshPlace, ann: Path, tmp_path: Path) -
 
 
 @pytest.mark.req("SSH-18")
+@pytest.mark.parametrize("who", ["client", "server"])
 def test_keys_are_exchanged_anew_during_a_transfer(
-    place: SshPlace, ann: Path, tmp_path: Path
+    place: SshPlace, ann: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, who: str
 ) -> None:
-    env = place.env(ann, "-oRekeyLimit=1M")
+    env = place.env(ann, "-oRekeyLimit=1M" if who == "client" else "-oRekeyLimit=default")
+    if who == "server":
+        monkeypatch.setattr(GuardedPacketizer, "REKEY_BYTES", 2**20)
     git("clone", "-q", place.url, "w", cwd=tmp_path, **env)
     work = tmp_path / "w"
     commit(work, {f"big{n}.bin": random.Random(n).randbytes(1_500_000) for n in range(2)})
