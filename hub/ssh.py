@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from config.settings import Settings
 from gitserver.access import Admission, Refusal, Service
+from gitserver.lfs.handoff import HandOff
 from gitserver.receive.service import ReceiveService
-from gitserver.ssh.access import Barred, LfsTickets
+from gitserver.ssh.access import Barred
+from gitserver.ssh.command import Operation
 from gitserver.ssh.hostkeys import open_host_keys
 from gitserver.ssh.server import SshServer
 from gitserver.ssh.session import Services
@@ -62,6 +66,24 @@ class LedgerKeys:
             keys.touch(tx, key.id, at)
 
 
+class LfsLeave:
+    """Implements `gitserver.ssh.access.LfsTickets`: what it gives ends with the key (LFS-10)."""
+
+    def __init__(self, context: HubContext) -> None:
+        settings = context.settings
+        life = timedelta(seconds=settings.lfs.ssh_seconds)
+        self._ledger = context.ledger
+        self._hand_off = HandOff(context.passes, settings.hub_url, life)
+
+    def __call__(
+        self, actor: Actor, admission: Admission, operation: Operation, *, fingerprint: str
+    ) -> Mapping[str, Any]:
+        with self._ledger.read() as tx:
+            key = keys.by_fingerprint(tx, fingerprint)
+        key_id = "" if key is None else key.id
+        return self._hand_off(actor, admission, operation.value, key_id=key_id)
+
+
 @dataclass(frozen=True)
 class SshRoom:
     """The running server, and the door that pages show."""
@@ -74,7 +96,6 @@ async def start_ssh(
     context: HubContext,
     upload: UploadService,
     receive: ReceiveService,
-    tickets: LfsTickets | None = None,
 ) -> SshRoom | None:
     """Serve git over SSH where the settings say; None when they say nowhere.
 
@@ -92,7 +113,7 @@ async def start_ssh(
         receive,
         context.pools,
         settings.git.ssh,
-        tickets,
+        LfsLeave(context),
     )
     server = SshServer(services, host_keys)
     try:

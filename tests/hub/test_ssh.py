@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import socket
 import stat
@@ -72,6 +73,7 @@ class Client:
             cwd=cwd or self.folder,
             env={"PATH": "/usr/bin:/bin", "GIT_SSH_COMMAND": " ".join(self.words),
                  "GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@example.org",
+                 "HOME": str(self.folder),
                  "GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@example.org"},
             capture_output=True,
             text=True,
@@ -116,6 +118,44 @@ def test_a_key_opens_git_until_it_is_removed(server: Server, tmp_path: Path) -> 
     assert client.git("fetch", cwd=work).returncode != 0
     assert client.git("push", client.url("sue/demo"), "main", cwd=work).returncode != 0
     assert client.git("ls-remote", client.url("sue/demo")).returncode == 0  # as anybody may
+
+
+@pytest.mark.req("LFS-10", "LFS-12")
+def test_large_files_over_ssh(server: Server, tmp_path: Path) -> None:
+    """The stock git-lfs: a push, a clone and, once the key is gone, neither."""
+    server.create_space("lena/large", "static", visibility="private")
+    client = Client(server, tmp_path)
+    server.cli("key", "add", "lena", f"{client.key}.pub")
+    url = client.url("lena/large")
+    assert client.git("clone", "-q", url, "w").returncode == 0
+    work = tmp_path / "w"
+    client.git("lfs", "install", "--local", cwd=work)
+    client.git("lfs", "track", "*.bin", cwd=work)
+    content = bytes(range(256)) * 20_000
+    (work / "a.bin").write_bytes(content)
+    client.git("add", "-A", cwd=work)
+    client.git("commit", "-qm", "large", cwd=work)
+    pushed = client.git("push", "-q", "origin", "main", cwd=work)
+    assert pushed.returncode == 0, pushed.stderr
+    cloned = client.git("-c", "filter.lfs.smudge=git-lfs smudge -- %f",
+                        "-c", "filter.lfs.required=true", "clone", "-q", url, "again")  # fmt: skip
+    assert cloned.returncode == 0, cloned.stderr
+    assert (tmp_path / "again" / "a.bin").read_bytes() == content
+    asked = [*client.words, "-p", str(port_of(server)), "git@127.0.0.1"]
+    given = subprocess.run(
+        [*asked, "git-lfs-authenticate spaces/lena/large.git download"], capture_output=True
+    )
+    ticket = json.loads(given.stdout)
+    key_id = server.cli("key", "list", "lena").split("\t")[0]
+    body = {"operation": "download", "objects": [{"oid": "0" * 64, "size": 1}]}
+    headers = {**ticket["header"], "Content-Type": "application/vnd.git-lfs+json"}
+    path = "/spaces/lena/large.git/info/lfs/objects/batch"
+    sent = json.dumps(body).encode()
+    assert server.request("POST", path, headers=headers, body=sent).status == 200
+    write = json.dumps({**body, "operation": "upload"}).encode()
+    assert server.request("POST", path, headers=headers, body=write).status in (401, 403)
+    server.cli("key", "remove", "lena", key_id)
+    assert server.request("POST", path, headers=headers, body=sent).status in (401, 403)
 
 
 @pytest.mark.req("API-08")
