@@ -104,5 +104,11 @@ class RuntimeSettings(BaseModel):
     sleep_free: int | None = Field(
         2 * DAY, ge=1, description="Idle seconds after which free hardware sleeps; None: never."
     )
+    freeze_after: float | None = Field(
+        300.0,
+        ge=0,
+        description="Idle seconds after which what may sleep is frozen: it keeps its memory, uses "
+        "no CPU, and the next request thaws it at once. 0 or None: never.",
+    )
     engine_retry: float = Field(1.0, gt=0, description="Seconds between looks at a lost engine.")
     sweep: float = Field(60.0, gt=0, description="Seconds between comparisons of all with all.")

@@ -6,15 +6,17 @@ was decided on an older view does nothing wrong.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from runtime import diagnosis, steps
 from runtime.container_spec import Inputs, container_spec
 from runtime.facts import grant
+from runtime.freezer import ready_again
 from runtime.placement import NoRoom, Placement
 from runtime.tools import Tools
 from spaceport.cause import Failure
-from spaceport.engine import ContainerSpec, EngineDown, Handle
+from spaceport.engine import ContainerSpec, EngineDown
 from spaceport.errors import SpaceportError
 from spaceport.failpoints import failpoint
 from spaceport.ledger import builds, releases, replicas, secrets, spaces, variables
@@ -59,6 +61,8 @@ def write(tools: Tools, key: SpaceKey, step: steps.Step) -> None:
                 _crashed(tx, step)
             case steps.Fail():
                 _fail(tx, step)
+            case steps.Thawed(replica_id):
+                ready_again(tx, replica_id)
             case steps.Notice(release_id, failure):
                 releases.note(tx, releases.get(tx, release_id), failure)
             case steps.Sleep():
@@ -106,8 +110,11 @@ def purge(tools: Tools, key: SpaceKey) -> None:
         spaces.purge(tx, key)
 
 
-def stop(tools: Tools, handle: Handle, grace: float) -> None:
-    tools.engine.stop(handle, grace)
+def stop(tools: Tools, step: steps.Stop, grace: float) -> None:
+    if step.frozen:
+        with suppress(SpaceportError, OSError):  # what cannot be thawed can still be killed
+            tools.engine.thaw(step.handle)
+    tools.engine.stop(step.handle, grace)
 
 
 def _create_release(tx: Tx, key: SpaceKey, build_id: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from runtime import diagnosis, steps
+from runtime import diagnosis, ladder, steps
 from runtime.diagnosis import Expectations
 from runtime.placement import Placement
 from runtime.steps import Step
@@ -92,7 +92,7 @@ class _Deciding:
             return steps.Adopt(replica.id, container.handle)
         if container.state is ContainerState.EXITED:
             return None if seen.end is None else self._ended(replica, seen.end)
-        return self._overdue(replica, seen)
+        return ladder.disagreement(replica, container.state) or self._overdue(replica, seen)
 
     def _ended(self, replica: Replica, end: End) -> Step:
         release = self.view.release_of(replica)
@@ -247,7 +247,8 @@ class _Deciding:
         most = max(least, stop.drain if self.wanted else stop.drain_end)
         idle = seen.in_flight == 0
         if not replica.ready_at or seen.draining_for >= (least if idle else most):
-            self.steps.append(steps.Stop(replica.id, replica.handle))
+            frozen = container.state is ContainerState.FROZEN
+            self.steps.append(steps.Stop(replica.id, replica.handle, frozen))
         else:
             self._look_in(least - seen.draining_for if idle else DRAIN_POLL)
 
@@ -319,27 +320,17 @@ class _Deciding:
     def _rest(self) -> None:
         if self.deleting:
             self._purge_when_empty()
-        elif self.wanted:
-            self._sleep_when_idle()
+        elif self.wanted and not self.steps:
+            found = ladder.rest(self.view)
+            self.steps += found.steps
+            if found.again is not None:
+                self._look_in(found.again)
 
     def _purge_when_empty(self) -> None:
         build = self.view.overview.build
         building = build is not None and build.state.open
         if self.view.engine_up and not self.replicas and not self.steps and not building:
             self.steps.append(steps.Purge())
-
-    def _sleep_when_idle(self) -> None:
-        view = self.view
-        if self.steps or view.sleep_after is None or view.idle_seconds is None:
-            return
-        build, newest = view.overview.build, view.overview.release
-        busy = build is not None and build.state.open
-        if busy or (newest is not None and _is_pending(newest)):
-            return
-        if view.idle_seconds >= view.sleep_after:
-            self.steps.append(steps.Sleep())
-        else:
-            self._look_in(view.sleep_after - view.idle_seconds)
 
     @staticmethod
     def _is_starting(replica: Replica) -> bool:

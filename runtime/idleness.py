@@ -1,4 +1,4 @@
-"""When a Space is put to sleep (spaces-behaviour 8.3); pure."""
+"""When a Space is frozen and put to sleep (spaces-behaviour 8.3); pure."""
 
 from __future__ import annotations
 
@@ -16,6 +16,17 @@ def sleep_after(flavor: Flavor, asked: int | None, free_seconds: int | None) -> 
     if not flavor.paid:
         return free_seconds
     return None if asked is None or asked == NEVER else asked
+
+
+def freeze_after(flavor: Flavor, asked: int | None, seconds: float | None) -> float | None:
+    """Seconds without use after which the Space is frozen; None: never.
+
+    Only what may sleep may be frozen: whoever pays for hardware without a sleep time was promised
+    an app that goes on working while nobody looks. GPU memory cannot be frozen along.
+    """
+    if not seconds or flavor.gpus or (flavor.paid and (asked is None or asked == NEVER)):
+        return None
+    return seconds
 
 
 def idle_seconds(now: float, *moments: float, open_connections: int) -> float:

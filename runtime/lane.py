@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from contextlib import suppress
+from typing import Any
 
 from runtime import act, steps
 from runtime.decide import decide
 from runtime.facts import Facts, read_facts
-from runtime.idleness import idle_seconds, sleep_after
 from runtime.tools import Tools
+from runtime.use import use_of
 from runtime.view import End, Sighting, View
 from runtime.watches import Watches
 from spaceport.engine import (
     LABEL_REPLICA,
     LABEL_SPACE,
     EngineDown,
+    EngineRefused,
     Handle,
+    NoSuchContainer,
     Observed,
 )
 from spaceport.errors import NotFound
@@ -50,6 +52,7 @@ class Lane:
         self._watches = Watches(tools, self.poke)
         self._draining: dict[str, float] = {}  # replica id → time of the loop
         self._refused: dict[str, End] = {}  # replica id → the engine would not start it
+        self._unfreezable: dict[str, str] = {}  # replica id → why the engine would not freeze it
         self._stopping: dict[str, asyncio.Task[None]] = {}  # by replica id
 
     def poke(self) -> None:
@@ -122,6 +125,7 @@ class Lane:
         await self._watches.keep_up(facts.overview, claimed if found is not None else None)
         self._forget_all_but(living)
         unknown = () if found is None else strays(found, claimed)
+        use = use_of(facts, tools)
         return View(
             now=now(),
             overview=facts.overview,
@@ -132,8 +136,9 @@ class Lane:
             fresh=facts.fresh,
             gone=facts.gone,
             room=facts.room,
-            idle_seconds=self._idle(facts),
-            sleep_after=self._sleep_after(facts),
+            idle_seconds=use.idle_seconds,
+            sleep_after=use.sleep_after,
+            freeze_after=use.freeze_after,
         )
 
     def _read(self) -> Facts | None:
@@ -161,33 +166,15 @@ class Lane:
             end=self._refused.get(replica.id),
             draining_for=loop.time() - since,
             in_flight=self._tools.traffic.in_flight(replica.id),
+            unfreezable=replica.id in self._unfreezable,
         )
         return seen if watch is None else watch.sight(seen)
 
     def _forget_all_but(self, living: dict[str, Replica]) -> None:
-        for memory in (self._draining, self._refused):
+        memories: tuple[dict[str, Any], ...] = (self._draining, self._refused, self._unfreezable)
+        for memory in memories:
             for replica_id in memory.keys() - living.keys():
                 del memory[replica_id]
-
-    def _idle(self, facts: Facts) -> float | None:
-        serving = [one.ready_at for one in facts.overview.serving if one.ready_at is not None]
-        if not serving:
-            return None
-        traffic = self._tools.traffic
-        return idle_seconds(
-            time.time(),
-            traffic.last_used(self.key),
-            self._tools.began,
-            max(serving).timestamp(),
-            open_connections=traffic.open_connections(self.key),
-        )
-
-    def _sleep_after(self, facts: Facts) -> float | None:
-        space, live, catalogue = facts.overview.space, facts.overview.live, self._tools.catalogue
-        if live is None or not catalogue.has_flavor(live.flavor):
-            return None
-        flavor = catalogue.flavor(live.flavor)
-        return sleep_after(flavor, space.sleep_seconds, self._tools.settings.sleep_free)
 
     # acting
 
@@ -200,6 +187,11 @@ class Lane:
                 self._stopping[step.replica_id] = asyncio.create_task(self._stop(step))
             case steps.Remove(handle):
                 await tools.pools.run("engine", tools.engine.remove, handle)
+            case steps.Freeze():
+                await self._freeze(step)
+            case steps.Thaw(replica_id, handle):
+                with suppress(NoSuchContainer, EngineRefused, OSError):  # then it was dismissed
+                    await tools.publisher.freezer.thaw(self.key, replica_id, handle)
             case steps.Purge():
                 await tools.pools.run("files", act.purge, tools, self.key)
             case _:
@@ -217,6 +209,22 @@ class Lane:
         for replica in facts.overview.replicas if facts else ():
             if replica.state is ReplicaState.DRAINING:
                 self._tools.traffic.cut(replica.id, websockets_only=True)
+
+    async def _freeze(self, step: steps.Freeze) -> None:
+        traffic = self._tools.traffic
+
+        def unused() -> bool:
+            return not traffic.open_connections(self.key) and not traffic.in_flight(step.replica_id)
+
+        try:
+            await self._tools.publisher.freezer.freeze(
+                self.key, step.replica_id, step.handle, unused
+            )
+        except NoSuchContainer:
+            return  # the next look finds that it has ended
+        except (EngineRefused, OSError) as error:
+            logger.warning("replica %s is not frozen: %s", step.replica_id, error)
+            self._unfreezable[step.replica_id] = str(error)
 
     async def _start(self, release_id: str) -> None:
         tools = self._tools
@@ -239,7 +247,7 @@ class Lane:
             watch.dismissed = True
         try:
             tools.traffic.cut(step.replica_id)
-            await tools.pools.follow(act.stop, tools, step.handle, tools.settings.stop.grace)
+            await tools.pools.follow(act.stop, tools, step, tools.settings.stop.grace)
             if watch is not None:
                 await watch.finished(LOG_PATIENCE)
             await tools.pools.run("engine", tools.engine.remove, step.handle)

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from runtime.freezer import Freezer
 from runtime.proxy.routes import Connect, Route, RouteTable
 from runtime.routing import Surroundings, route_of
 from spaceport.engine import Engine, NoSuchContainer
@@ -46,7 +47,8 @@ class Publisher:
         self._pools = pools
         self._engine = engine
         self._publish = publish
-        self._around = Surroundings(data, hub_url, self.dial)
+        self.freezer = Freezer(ledger, pools, engine, self.refresh)
+        self._around = Surroundings(data, hub_url, self.dial, self.freezer.thaw_of)
         self._routes: dict[SpaceKey, Route] = {}
         self._busy: dict[SpaceKey, asyncio.Lock] = {}
 

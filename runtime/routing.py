@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime.proxy.routes import Connect, Folder, Replicas, Route, Upstream
+from runtime.proxy.routes import Connect, Folder, Replicas, Route, Thaw, Upstream
 from spaceport.artifact import ArtifactKind
 from spaceport.card import Card
 from spaceport.ledger.overview import Overview
 from spaceport.ledger.replicas import Replica
 from spaceport.ledger.spaces import Visibility
 from spaceport.stage import Stage
+from spaceport.states import ReplicaState
 
 QUICK, SLOW = 2, 10  # Retry-After in seconds: it is about to start; somebody has to do something
 
@@ -24,6 +25,7 @@ class Surroundings:
     data: Path
     hub_url: str
     dial: Callable[[Replica], Connect]
+    thaw: Callable[[Replica], Thaw]
 
 
 def route_of(view: Overview, around: Surroundings) -> Route | None:
@@ -60,7 +62,15 @@ def _target(view: Overview, around: Surroundings) -> Replicas | Folder | None:
             variables={**live.variables, "SPACE_CREATOR_USER_ID": view.space.creator_id},
         )
     own = [one for one in view.serving if live is not None and one.release_id == live.id]
-    upstreams = tuple(
-        Upstream(replica.id, around.dial(replica), replica.port) for replica in own or view.serving
-    )
+    upstreams = tuple(_upstream(replica, around) for replica in own or view.serving)
     return Replicas(upstreams) if upstreams else None
+
+
+def _upstream(replica: Replica, around: Surroundings) -> Upstream:
+    return Upstream(
+        replica.id,
+        around.dial(replica),
+        replica.port,
+        frozen=replica.state is ReplicaState.FROZEN,
+        thaw=around.thaw(replica),
+    )

@@ -56,10 +56,11 @@ class Drain:
 
 @dataclass(frozen=True)
 class Stop:
-    """End a drained replica and its container."""
+    """End a drained replica and its container; a frozen one would not hear TERM."""
 
     replica_id: str
     handle: Handle
+    frozen: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,29 @@ class Remove:
 
 
 @dataclass(frozen=True)
+class Freeze:
+    """Nobody used it for a while: hold its processes, and let the next request wait for a thaw."""
+
+    replica_id: str
+    handle: Handle
+
+
+@dataclass(frozen=True)
+class Thaw:
+    """Its container is held although requests go there."""
+
+    replica_id: str
+    handle: Handle
+
+
+@dataclass(frozen=True)
+class Thawed:
+    """Its container runs although the ledger says that it is held."""
+
+    replica_id: str
+
+
+@dataclass(frozen=True)
 class Sleep:
     """Nobody used it for long enough."""
 
@@ -127,6 +151,9 @@ Step = (
     | Fail
     | Notice
     | Remove
+    | Freeze
+    | Thaw
+    | Thawed
     | Sleep
     | Purge
 )

@@ -104,6 +104,7 @@ class Supervisor:
             watcher.cancel()
             await asyncio.gather(watcher, *self._errands, return_exceptions=True)
             await asyncio.gather(*(lane.close() for lane in self._lanes.values()))
+            await self._publisher.freezer.close()
             self._lanes.clear()
 
     def on_demand(self, route: Route) -> None:
@@ -148,6 +149,7 @@ class Supervisor:
         with suppress(EngineDown):
             info = await self._tools.pools.run("engine", self._tools.engine.probe)
             self._host.capacity = Capacity.of(info)
+            self._host.can_freeze = info.can_freeze
 
     async def _owners_of_containers(self) -> set[SpaceKey]:
         """The Spaces of all app containers; one whose Space is unknown is removed here."""

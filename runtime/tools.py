@@ -58,6 +58,7 @@ class Host:
     """What the engine's machine has; unknown until the engine has answered once."""
 
     capacity: Capacity = field(default_factory=Capacity)
+    can_freeze: bool = False
 
 
 @dataclass(frozen=True)

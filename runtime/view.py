@@ -40,6 +40,7 @@ class Sighting:
     end: End | None = None  # None for an ended container: still being looked into
     draining_for: float = 0.0
     in_flight: int = 0
+    unfreezable: bool = False  # the engine refused to freeze it
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class View:
     room: Room = field(default_factory=Room)  # for `target`
     idle_seconds: float | None = None  # since the last use; None: not serving
     sleep_after: float | None = None  # None: never
+    freeze_after: float | None = None  # None: never
 
     def sighting(self, replica: Replica) -> Sighting:
         return self.sightings.get(replica.id, Sighting())

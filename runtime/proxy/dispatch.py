@@ -12,7 +12,7 @@ from runtime.proxy import hold, pages
 from runtime.proxy.door import REFUSED, Admission
 from runtime.proxy.host import Host, Hosts, Owner, parse_host
 from runtime.proxy.refused import Refused
-from runtime.proxy.routes import Folder, Replicas, Route
+from runtime.proxy.routes import Folder, Replicas, Route, Upstream
 
 if TYPE_CHECKING:
     from runtime.proxy.pool import Pool
@@ -180,11 +180,33 @@ def _to_app(visitor: Visitor, route: Route, target: Replicas) -> None:
     visitor.traffic = traffic
     visitor.pool = pool = shared.pools.choose(target.upstreams)
     pool.begin(visitor)
+    if pool.upstream.frozen and visitor.thawed != pool.upstream.replica_id:
+        visitor.spawn(_thaw(visitor, pool.upstream))
+        return
     app = pool.take()
     if app is not None:
         visitor.attach(app)
     else:
         visitor.spawn(_dial(visitor, pool))
+
+
+async def _thaw(visitor: Visitor, upstream: Upstream) -> None:
+    """Wait until the app goes on, then look again where this request belongs.
+
+    It counts as in flight meanwhile, so that nobody freezes the app anew.
+    """
+    shared, route = visitor.shared, visitor.route
+    shared.metrics.thaw_waits += 1
+    try:
+        await upstream.thaw()
+    except Exception as error:
+        shared.report(error)
+        if route is not None and shared.routes.get(route.label) == route:
+            visitor.reply(pages.error(503, visitor.head, retry_after=1))
+            return
+    visitor.thawed = upstream.replica_id
+    visitor.leave_app()
+    arrive(visitor)
 
 
 async def _dial(visitor: Visitor, pool: Pool) -> None:

@@ -19,6 +19,7 @@ class Metrics:
         "refused_connections",
         "requests",
         "static_requests",
+        "thaw_waits",
         "timeouts",
         "websockets",
     )
@@ -32,6 +33,7 @@ class Metrics:
     handed_over: int  # connections given to the hub
     requests: int  # to Spaces, before any check
     static_requests: int
+    thaw_waits: int  # requests that came to a frozen app
     websockets: int
     app_connections: int  # opened to apps
     app_failures: int  # 502 and 504 caused by an app

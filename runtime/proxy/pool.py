@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Mapping
 from typing import Protocol
 
 from config.proxy import ProxySettings
@@ -77,10 +78,14 @@ class Pool:
         while self.idle and self.idle[0].idle_since < older_than:
             self.idle.pop(0).discard()
 
-    def retire(self) -> None:
-        self.routed = False
+    def close_all_idle(self) -> None:
+        """An app that was held closes at once what it would have closed meanwhile."""
         while self.idle:
             self.idle.pop().discard()
+
+    def retire(self) -> None:
+        self.routed = False
+        self.close_all_idle()
         if not self.busy:
             self._tell_drained()
 
@@ -141,13 +146,17 @@ class Pools:
     def peek(self, replica_id: str) -> Pool | None:
         return self._by_replica.get(replica_id)
 
-    def keep_only(self, replica_ids: set[str]) -> None:
+    def keep_only(self, upstreams: Mapping[str, Upstream]) -> None:
         """Let no other replica be used for a new request; running ones finish (PX-19)."""
         for replica_id, pool in list(self._by_replica.items()):
-            if replica_id not in replica_ids:
+            upstream = upstreams.get(replica_id)
+            if upstream is None:
                 pool.retire()
-            else:
-                pool.routed = True
+                continue
+            pool.routed = True
+            pool.upstream = upstream
+            if upstream.frozen:
+                pool.close_all_idle()
 
     def forget(self, pool: Pool) -> None:
         replica_id = pool.upstream.replica_id

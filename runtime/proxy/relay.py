@@ -52,6 +52,7 @@ class Visitor(Client):
         self.keep_authorization = True
         self.retried = False  # connecting failed once
         self.held = False  # it has waited for a start
+        self.thawed = ""  # the replica for whose thaw it has waited
         self.answering = False  # bytes of the final answer were sent
         self.body: RequestBody | None = None
         self._until_close = False  # the end of the body is the end of the connection (HTTP/1.0)
@@ -253,6 +254,7 @@ class Visitor(Client):
         self.extra_fields = b""
         self.keep_authorization = True
         self.retried = self.held = False
+        self.thawed = ""
         if close:
             self.buffer = b""
             self.close_gently(still_sending=self.head is None or not self.request_sent)

@@ -25,13 +25,27 @@ Raises `OSError` when nothing listens there, any other error when the replica is
 """
 
 
+Thaw = Callable[[], Awaitable[None]]
+"""Return when the replica's processes go on. Raises whatever keeps them from it; then the route has
+changed already, if there is a better one."""
+
+
+async def nothing_to_thaw() -> None:
+    """For replicas that are never frozen."""
+
+
 @dataclass(frozen=True)
 class Upstream:
-    """One ready replica. `replica_id` is never used again: connections are pooled under it."""
+    """One ready replica. `replica_id` is never used again: connections are pooled under it.
+
+    `frozen`: every request must await `thaw` before it is sent there.
+    """
 
     replica_id: str
     connect: Connect = field(compare=False, repr=False)
     port: int  # where the app listens inside its container; used to recognise it in `Location`
+    frozen: bool = False
+    thaw: Thaw = field(default=nothing_to_thaw, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -124,10 +138,10 @@ class RouteTable:
     def __len__(self) -> int:
         return len(self._by_label)
 
-    def replica_ids(self) -> set[str]:
-        """Every replica that takes requests according to this table."""
+    def upstreams(self) -> dict[str, Upstream]:
+        """Every replica that takes requests according to this table, by its id."""
         return {
-            upstream.replica_id
+            upstream.replica_id: upstream
             for route in self
             if isinstance(route.target, Replicas)
             for upstream in route.target.upstreams

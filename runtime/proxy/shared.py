@@ -87,7 +87,7 @@ class Shared:
         now_private = [route for route in table if route.private and self._was_open(route)]
         self.routes = table
         self.door.forget()
-        self.pools.keep_only(table.replica_ids())
+        self.pools.keep_only(table.upstreams())
         self.static.keep_only(table.folder_roots())
         self.traffic.forget_all_but({route.space_key for route in table})
         for route in now_private:  # an open socket would outlive the right to it (WEB-19)

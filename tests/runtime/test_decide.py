@@ -44,6 +44,10 @@ def ended(one: Replica, end: End | None) -> tuple[str, Sighting]:
     return one.id, Sighting(container=container(one, ContainerState.EXITED), end=end)
 
 
+def held(one: Replica, **changes: Any) -> tuple[str, Sighting]:
+    return one.id, Sighting(container=container(one, ContainerState.FROZEN), **changes)
+
+
 def view(
     *replicas: Replica,
     sightings: tuple[tuple[str, Sighting], ...] | None = None,
@@ -67,6 +71,7 @@ def view(
 
 
 OLD = replica("old", 1, READY)
+COLD = replica("cold", 1, ReplicaState.FROZEN)
 NEW = replica("new", 2, STARTING, created_at=ago(10))
 FIRST = replica("first", 1, STARTING, created_at=ago(10))
 WAITING = {"release": release(2, PENDING), "live": release(1), "build": build(2)}
@@ -512,8 +517,113 @@ TABLE: list[tuple[str, View, tuple[Step, ...], float | None]] = [
             overview={"build": build(2, state=BuildState.RUNNING)},
             idle_seconds=99,
             sleep_after=60,
+            freeze_after=5,
         ),
         (),
+        None,
+    ),
+    # the ladder
+    (
+        "idle, not for long enough to be frozen",
+        view(OLD, idle_seconds=2, freeze_after=5, sleep_after=60),
+        (),
+        3.0,
+    ),
+    (
+        "idle for long enough to be frozen",
+        view(OLD, idle_seconds=5, freeze_after=5, sleep_after=60),
+        (steps.Freeze("old", "container-old"),),
+        None,
+    ),
+    (
+        "idle for so long that it sleeps at once",
+        view(OLD, idle_seconds=60, freeze_after=5, sleep_after=60),
+        (steps.Sleep(),),
+        None,
+    ),
+    ("never frozen", view(OLD, idle_seconds=30, sleep_after=60), (), 30.0),
+    (
+        "frozen, and left alone until it sleeps",
+        view(COLD, sightings=(held(COLD),), idle_seconds=20, freeze_after=5, sleep_after=60),
+        (),
+        40.0,
+    ),
+    (
+        "frozen for long enough to sleep",
+        view(COLD, sightings=(held(COLD),), idle_seconds=60, freeze_after=5, sleep_after=60),
+        (steps.Sleep(),),
+        None,
+    ),
+    (
+        "an engine that would not freeze it is not asked again",
+        view(OLD, sightings=(runs(OLD, unfreezable=True),), idle_seconds=5, freeze_after=5),
+        (),
+        None,
+    ),
+    (
+        "a request is under way that counts for the replica alone",
+        view(OLD, sightings=(runs(OLD, in_flight=1),), idle_seconds=5, freeze_after=5),
+        (),
+        5.0,
+    ),
+    (
+        "nothing is frozen while the engine does not answer",
+        view(OLD, sightings=(), engine_up=False, idle_seconds=5, freeze_after=5),
+        (),
+        1.0,
+    ),
+    (
+        "held by somebody else, or by us just before a crash: requests go there",
+        view(OLD, sightings=(held(OLD),)),
+        (steps.Thaw("old", "container-old"),),
+        None,
+    ),
+    (
+        "held while it starts",
+        view(FIRST, overview=ALONE, sightings=(held(FIRST),)),
+        (steps.Thaw("first", "container-first"),),
+        None,
+    ),
+    ("thawed by a visitor, but not noted", view(COLD), (steps.Thawed("cold"),), None),
+    (
+        "the engine is back: what was frozen is still frozen",
+        view(COLD, sightings=(held(COLD),)),
+        (),
+        None,
+    ),
+    (
+        "it was killed while frozen",
+        view(COLD, sightings=(ended(COLD, End(CRASH, outside=True)),)),
+        (steps.Crashed("cold", CRASH),),
+        None,
+    ),
+    ("it was removed while frozen", view(COLD, sightings=()), (steps.Gone("cold"),), None),
+    (
+        "paused while frozen",
+        view(COLD, sightings=(held(COLD),), wanted=Wanted.PAUSED),
+        (steps.Drain("cold"),),
+        None,
+    ),
+    (
+        "a frozen one that has drained is thawed to hear TERM",
+        view(
+            replica("cold", 1, DRAINING),
+            sightings=(held(COLD, draining_for=9.0),),
+            wanted=Wanted.PAUSED,
+        ),
+        (steps.Stop("cold", "container-cold", frozen=True),),
+        None,
+    ),
+    (
+        "a push while the old version is frozen",
+        view(COLD, sightings=(held(COLD),), overview=WAITING),
+        (steps.Start("release2"),),
+        None,
+    ),
+    (
+        "and the new one answers",
+        view(COLD, NEW, sightings=(held(COLD), runs(NEW, answered=True)), overview=WAITING),
+        (steps.Promote("new"),),
         None,
     ),
     (

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from config.catalogue import Catalogue
 from config.runtime import CrashSettings, RuntimeSettings, StartSettings, StopSettings
-from runtime import act, steps
+from runtime import act, freezer, steps
 from runtime.decide import decide
 from runtime.diagnosis import Findings
 from runtime.facts import read_facts
@@ -35,6 +35,7 @@ from spaceport.engine import (
     EngineRefused,
     Exit,
     Listening,
+    NoSuchContainer,
     Observed,
 )
 from spaceport.ledger import Ledger, builds, replicas, spaces
@@ -54,8 +55,9 @@ AT_ONCE = RuntimeSettings(
 )
 CRASH = Failure(Cause.APP_CRASHED, {"exit_code": 1, "problem": "x"})
 ELSEWHERE = Findings(listening=(Listening("0.0.0.0", 5000),))
-NATURES = ("good", "ends", "elsewhere", "refused")
+NATURES = ("good", "stiff", "ends", "elsewhere", "refused")
 OWNER = "1" * 24
+FREEZE_AFTER, SLEEP_AFTER = 10.0, 100.0
 
 
 @dataclass
@@ -80,6 +82,16 @@ class DictEngine:
         self.containers[handle] = Observed(handle, ContainerState.RUNNING, spec.labels)
         self.natures[handle] = nature
         return handle
+
+    def hold(self, handle: str, state: ContainerState) -> None:
+        if not self.up:
+            raise EngineDown("away")
+        found = self.containers.get(handle)
+        if found is None or found.state is ContainerState.EXITED:
+            raise NoSuchContainer(handle)
+        if self.natures.get(handle) == "stiff":
+            raise EngineRefused("no")
+        self.containers[handle] = replace(found, state=state)
 
     def end(self, handle: str, code: int) -> None:
         found = self.containers[handle]
@@ -127,6 +139,8 @@ class SpaceMachine(RuleBasedStateMachine):
         self.seen: dict[str, Sighting] = {}  # what a lane would remember
         self.expected: str | None = None  # the build that should serve
         self.newest: tuple[str, str] | None = None  # the newest build and its nature
+        self.idle = 0.0
+        self.unfreezable: set[str] = set()
         with self.ledger.write() as tx:
             spaces.create(
                 tx,
@@ -201,6 +215,37 @@ class SpaceMachine(RuleBasedStateMachine):
         self.engine.up = up
         self.settle()
 
+    @rule(seconds=st.sampled_from((FREEZE_AFTER, SLEEP_AFTER)))
+    def nobody_comes(self, seconds: float) -> None:
+        self.idle = seconds
+        self.settle()
+        self.idle = 0.0
+
+    @rule(refused=st.booleans(), noted=st.booleans())
+    def a_visitor_comes(self, refused: bool, noted: bool) -> None:
+        """What the proxy does with a frozen replica; killed before it is noted, or not."""
+        for one in self.look().overview.serving:
+            if one.state is ReplicaState.FROZEN and self.engine.up:
+                self.thaw(one.id, one.handle or "", refused=refused, noted=noted)
+        self.settle()
+
+    @precondition(lambda self: self.engine.up)
+    @rule(state=st.sampled_from((ContainerState.FROZEN, ContainerState.RUNNING)))
+    def somebody_else_freezes_and_thaws(self, state: ContainerState) -> None:
+        for handle, found in self.engine.containers.items():
+            if found.state is not ContainerState.EXITED:
+                self.engine.containers[handle] = replace(found, state=state)
+        self.settle()
+
+    @rule()
+    def spaceport_is_killed_before_it_freezes(self) -> None:
+        with self.ledger.write() as tx:
+            for one in replicas.alive(tx, self.key):
+                if one.state is ReplicaState.READY:
+                    freezer.frozen(tx, one.id)
+        self.seen.clear()
+        self.settle()
+
     @rule(after=st.integers(0, 3))
     def spaceport_is_killed(self, after: int) -> None:
         """In the middle of settling, after so many steps; it forgets what it saw."""
@@ -259,10 +304,14 @@ class SpaceMachine(RuleBasedStateMachine):
             fresh=facts.fresh,
             gone=facts.gone,
             room=facts.room,
+            idle_seconds=self.idle if facts.overview.serving else None,
+            freeze_after=FREEZE_AFTER,
+            sleep_after=SLEEP_AFTER,
         )
 
     def sight(self, replica_id: str, container: Observed | None) -> Sighting:
         known = self.seen.get(replica_id, Sighting())
+        known = replace(known, unfreezable=replica_id in self.unfreezable)
         if container is None:
             return known
         nature = self.engine.natures.get(container.handle, "")
@@ -276,7 +325,8 @@ class SpaceMachine(RuleBasedStateMachine):
             )
         if nature == "elsewhere":
             return Sighting(container, findings=ELSEWHERE, misplaced_for=1.0)
-        return Sighting(container, answered=nature == "good")
+        runs = container.state is ContainerState.RUNNING
+        return replace(known, container=container, answered=runs and nature in ("good", "stiff"))
 
     def perform(self, step: steps.Step) -> None:
         match step:
@@ -287,13 +337,46 @@ class SpaceMachine(RuleBasedStateMachine):
                     return
                 if started is not None and started.failure is not None:
                     self.seen[started.replica.id] = Sighting(end=End(started.failure))
-            case steps.Stop(replica_id, handle):
+            case steps.Freeze(replica_id, handle):
+                self.freeze(replica_id, handle)
+            case steps.Thaw(replica_id, handle):
+                self.thaw(replica_id, handle)
+            case steps.Stop(replica_id, handle, frozen):
+                container = self.engine.containers.get(handle)
+                if container is not None and container.state is ContainerState.FROZEN:
+                    assert frozen, "it would not hear TERM"
                 self.engine.containers.pop(handle, None)
                 act.gone(self.tools, replica_id)
             case steps.Remove(handle):
                 self.engine.containers.pop(handle, None)
             case _:
                 act.write(self.tools, self.key, step)
+
+    # as `Freezer` does, but for what happens at the same time
+
+    def freeze(self, replica_id: str, handle: str) -> None:
+        with self.ledger.write() as tx:
+            freezer.frozen(tx, replica_id)
+        try:
+            self.engine.hold(handle, ContainerState.FROZEN)
+        except EngineRefused:
+            self.unfreezable.add(replica_id)
+            with self.ledger.write() as tx:
+                freezer.ready_again(tx, replica_id)
+
+    def thaw(
+        self, replica_id: str, handle: str, *, refused: bool = False, noted: bool = True
+    ) -> None:
+        move = freezer.ready_again
+        try:
+            self.engine.hold(handle, ContainerState.RUNNING)
+        except (EngineRefused, NoSuchContainer):
+            refused = True
+        if refused:
+            move = freezer.dismissed
+        if noted:
+            with self.ledger.write() as tx:
+                move(tx, replica_id)
 
     # what is always true
 
@@ -308,8 +391,11 @@ class SpaceMachine(RuleBasedStateMachine):
         if view.space.wanted is not Wanted.RUNNING:
             assert not view.replicas
             return
-        assert [one.state for one in view.replicas] in ([], [ReplicaState.READY])
-        if self.newest is not None and self.newest[1] in ("good", "folder"):
+        states = [one.state for one in view.replicas]
+        assert states in ([], [ReplicaState.READY], [ReplicaState.FROZEN])
+        held = [self.engine.containers[handle].state for handle in handles]
+        assert (states == [ReplicaState.FROZEN]) == (held == [ContainerState.FROZEN])
+        if self.newest is not None and self.newest[1] in ("good", "stiff", "folder"):
             self.expected = self.newest[0]
         live = view.live
         assert (live.build_id if live else None) == self.expected

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from config.catalogue import Catalogue
-from runtime.idleness import idle_seconds, sleep_after
+from config.catalogue import Catalogue, Flavor
+from runtime.idleness import freeze_after, idle_seconds, sleep_after
 
 FREE = Catalogue.load().flavor("cpu-basic")
 PAID = Catalogue.load().flavor("t4-small")
+UPGRADED = Catalogue.load().flavor("cpu-upgrade")
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,25 @@ def test_sleep_after(flavor: object, asked: int | None, expected: float | None) 
 
 def test_an_installation_may_never_put_free_hardware_to_sleep() -> None:
     assert sleep_after(FREE, 300, None) is None
+
+
+@pytest.mark.parametrize(
+    ("flavor", "asked", "seconds", "expected"),
+    [
+        (FREE, None, 300.0, 300.0),
+        (FREE, -1, 300.0, 300.0),
+        (FREE, None, 0.0, None),
+        (FREE, None, None, None),
+        (UPGRADED, None, 300.0, None),  # what never sleeps goes on working
+        (UPGRADED, -1, 300.0, None),
+        (UPGRADED, 3600, 300.0, 300.0),
+        (PAID, 3600, 300.0, None),  # a GPU
+    ],
+)
+def test_freeze_after(
+    flavor: Flavor, asked: int | None, seconds: float | None, expected: float | None
+) -> None:
+    assert freeze_after(flavor, asked, seconds) == expected
 
 
 @pytest.mark.req("RUN-12")

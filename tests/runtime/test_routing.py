@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from runtime.proxy.routes import Connect, Folder, Replicas, Route, RouteTable, Upstream
+from runtime.proxy.routes import (
+    Connect,
+    Folder,
+    Replicas,
+    Route,
+    RouteTable,
+    Upstream,
+    nothing_to_thaw,
+)
 from runtime.publisher import Publisher
 from runtime.routing import Surroundings, route_of
 from spaceport.artifact import Artifact, ArtifactKind
@@ -34,7 +42,7 @@ def dial(_replica: Replica) -> Connect:
     return nowhere
 
 
-AROUND = Surroundings(Path("/data"), "http://hub.example", dial)
+AROUND = Surroundings(Path("/data"), "http://hub.example", dial, lambda _replica: nothing_to_thaw)
 READY = replica("r1", 1)
 
 
@@ -78,6 +86,13 @@ def test_what_drains_starts_or_is_paused_takes_none() -> None:
         assert found is not None
         assert found.target is None
     assert route_of(overview(READY, space=space(deleted_at=ago(1))), AROUND) is None
+
+
+def test_a_frozen_replica_takes_requests_through_a_thaw() -> None:
+    frozen = route_of(overview(replica("r1", 1, ReplicaState.FROZEN)), AROUND)
+    target = Replicas((Upstream("r1", nowhere, 7860, frozen=True),))
+    assert frozen == route(target=target)
+    assert frozen != route()  # it must be published anew
 
 
 def test_a_space_that_sleeps_wakes() -> None:
