@@ -89,8 +89,10 @@ class Lane:
                 again = RETRY
             if again is None and not self._wake.is_set():
                 return
+            # not `wait_for`: a poke at the moment of a cancellation would make it forget the latter
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), again)
+                async with asyncio.timeout(again):
+                    await self._wake.wait()
 
     async def _settle(self) -> float | None:
         """Act until nothing is due; after how many seconds something may be, if anything."""

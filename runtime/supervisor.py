@@ -16,6 +16,7 @@ from pathlib import Path
 
 from config.catalogue import Catalogue
 from config.runtime import RuntimeSettings
+from runtime.freezer import Freezer
 from runtime.lane import Lane
 from runtime.placement import Capacity
 from runtime.proxy.routes import Route
@@ -84,6 +85,10 @@ class Supervisor:
         self._lanes: dict[SpaceKey, Lane] = {}
         self._errands: set[asyncio.Task[None]] = set()
 
+    @property
+    def freezer(self) -> Freezer:
+        return self._publisher.freezer
+
     async def run(self) -> None:
         """Supervise until cancelled. Apps go on running after that."""
         ended = threading.Event()
@@ -104,7 +109,7 @@ class Supervisor:
             watcher.cancel()
             await asyncio.gather(watcher, *self._errands, return_exceptions=True)
             await asyncio.gather(*(lane.close() for lane in self._lanes.values()))
-            await self._publisher.freezer.close()
+            await self.freezer.close()
             self._lanes.clear()
 
     def on_demand(self, route: Route) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from tests.runtime.world import World
 async def main(data: Path, instance: str, image: str) -> None:
     engine = DockerEngine(EngineSettings(firewall=False), instance)
     world = World(data, engine, instance, image)
+    changes = json.loads(os.environ.get("SUPERVISE_SETTINGS", "{}"))
+    world.settings = world.settings.model_copy(update=changes)
     world.secrets = json.loads((data / "secrets.json").read_text())
     world.start()
     print("supervising", flush=True)

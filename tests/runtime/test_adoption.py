@@ -27,7 +27,9 @@ COUNTING = server(
 
 
 @contextmanager
-def supervisor_process(world: World, failpoints: str = "") -> Iterator[subprocess.Popen[str]]:
+def supervisor_process(
+    world: World, failpoints: str = "", **settings: float
+) -> Iterator[subprocess.Popen[str]]:
     """A supervisor of this world's ledger and engine, killed like a machine that loses power."""
     (world.data / "secrets.json").write_text(json.dumps(world.secrets))
     process = subprocess.Popen(
@@ -40,7 +42,11 @@ def supervisor_process(world: World, failpoints: str = "") -> Iterator[subproces
             world.image,
         ],
         cwd=ROOT,
-        env={**os.environ, "SPACEPORT_FAILPOINTS": failpoints},
+        env={
+            **os.environ,
+            "SPACEPORT_FAILPOINTS": failpoints,
+            "SUPERVISE_SETTINGS": json.dumps(settings),
+        },
         stdout=subprocess.PIPE,
         text=True,
     )

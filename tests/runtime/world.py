@@ -13,6 +13,7 @@ from typing import Any
 from config.catalogue import Catalogue
 from config.runtime import CrashSettings, RuntimeSettings, StartSettings, StopSettings
 from runtime.proxy.routes import Folder, Replicas, Route, RouteTable
+from runtime.proxy.server import Proxy
 from runtime.supervisor import Supervisor
 from spaceport import logbook
 from spaceport.artifact import Artifact, ArtifactKind, ArtifactMount
@@ -125,6 +126,7 @@ class World:
     cleaned: list[SpaceKey] = field(default_factory=list)
     tables: list[RouteTable] = field(default_factory=list)
     supervisor: Supervisor | None = None
+    proxy: Proxy | None = None  # then it counts what is in flight, and serves the routes
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(sqlite_url(self.data))
@@ -152,12 +154,17 @@ class World:
             hub_url="http://localhost:8080",
             space_host=lambda label: f"{label}.localhost:8080",
             secrets=lambda _tx, key: self.secrets.get(key, {}),
-            publish=self.tables.append,
-            traffic=self.traffic,
+            publish=self.publish,
+            traffic=self.proxy or self.traffic,
             cleanup=self.cleaned.append,
         )
         self._task = asyncio.create_task(self.supervisor.run())
         return self.supervisor
+
+    def publish(self, table: RouteTable) -> None:
+        self.tables.append(table)
+        if self.proxy is not None:
+            self.proxy.routes = table
 
     async def stop(self) -> None:
         if self._task is not None:
