@@ -118,6 +118,17 @@ class Observed:
 
 
 @dataclass(frozen=True)
+class Usage:
+    """What a container has used since its start, and holds now. Sizes in bytes; None: untold."""
+
+    cpu_seconds: float
+    memory: int
+    memory_limit: int | None = None
+    received: int | None = None
+    sent: int | None = None
+
+
+@dataclass(frozen=True)
 class Listening:
     """A TCP socket that something in the container listens on."""
 
@@ -215,6 +226,9 @@ class Engine(Protocol):
 
     def inspect(self, handle: Handle) -> Observed:
         """Raises `NoSuchContainer`."""
+
+    def usage(self, handle: Handle) -> Usage:
+        """Cheap enough for once a second, and does not thaw. Raises `NoSuchContainer`."""
 
     def wait(self, handle: Handle) -> Exit:
         """Block until it has ended. Raises `NoSuchContainer`."""

@@ -8,10 +8,11 @@ from typing import Any
 
 from runtime.engine.docker_connection import Connection
 from runtime.engine.docker_containers import DockerContainers
-from runtime.engine.docker_state import address_of, observed
+from runtime.engine.docker_state import address_of, observed, usage_told
 from runtime.engine.doors import Door, Doors, belongs_to, open_door
 from runtime.engine.netns import listening_of, may_enter
-from spaceport.engine import ContainerState, Handle, Listening, NoSuchContainer
+from runtime.engine.usage import usage_of
+from spaceport.engine import ContainerState, Handle, Listening, NoSuchContainer, Usage
 
 _RESOLVER = "127.0.0.11"
 """Where the engine's own name server listens in every container of our bridges."""
@@ -49,6 +50,21 @@ class DockerDoors:
         if pid is None or not self._connection.local or not belongs_to(pid, handle):
             return []
         return listening_of(pid)
+
+    def usage(self, handle: Handle) -> Usage:
+        """By the kernel's files where the container is on this machine, else asked of the engine.
+
+        Raises `NoSuchContainer`.
+        """
+        pid = observed(self._alive(handle)).pid
+        if pid is not None and self._connection.local and belongs_to(pid, handle):
+            try:
+                return usage_of(pid)
+            except (OSError, KeyError):
+                self._alive(handle)  # says so if it has ended meanwhile
+        with self._connection.calls(handle):
+            told = self._connection.client.stats(handle, stream=False, one_shot=True)
+        return usage_told(told)
 
     def _door(self, handle: Handle) -> Door | None:
         """None where namespaces cannot be entered. Raises `NoSuchContainer`."""

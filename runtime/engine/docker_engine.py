@@ -32,6 +32,7 @@ from spaceport.engine import (
     LogLine,
     Observed,
     Output,
+    Usage,
 )
 from spaceport.errors import SpaceportError
 
@@ -134,6 +135,9 @@ class DockerEngine:
 
     def inspect(self, handle: Handle) -> Observed:
         return self._containers.inspect(handle)
+
+    def usage(self, handle: Handle) -> Usage:
+        return self._doors.usage(handle)
 
     def wait(self, handle: Handle) -> Exit:
         return self._containers.wait(handle)

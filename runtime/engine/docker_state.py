@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from spaceport.engine import ContainerState, Exit, Observed
+from spaceport.engine import ContainerState, Exit, Observed, Usage
 
 _STATES = {
     "created": ContainerState.CREATED,
@@ -52,6 +52,21 @@ def with_last_line(ended: Exit, last_line: str) -> Exit:
         _, _, reason = last_line.partition("] ")
         return Exit(ended.code, ended.out_of_memory, reason or last_line)
     return ended
+
+
+def usage_told(stats: Mapping[str, Any]) -> Usage:
+    """From the answer of `GET /containers/{id}/stats`."""
+    memory = stats.get("memory_stats") or {}
+    details = memory.get("stats") or {}
+    cache = details.get("total_inactive_file", details.get("inactive_file", 0))
+    networks = (stats.get("networks") or {}).values()
+    return Usage(
+        cpu_seconds=stats["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9,
+        memory=max(0, int(memory.get("usage", 0)) - int(cache)),
+        memory_limit=memory.get("limit"),
+        received=sum(network["rx_bytes"] for network in networks),
+        sent=sum(network["tx_bytes"] for network in networks),
+    )
 
 
 def address_of(inspected: Mapping[str, Any]) -> str:

@@ -24,12 +24,14 @@ from runtime.engine.process_cgroup import Group
 from runtime.engine.process_control import end, end_lost, held, hold
 from runtime.engine.process_create import Creation
 from runtime.engine.process_dial import dial
+from runtime.engine.process_keeper import descendants
 from runtime.engine.process_log import follow as follow_log
 from runtime.engine.process_network import ProcessNetwork
 from runtime.engine.process_probe import probe
 from runtime.engine.process_start import reap
 from runtime.engine.process_store import ProcessStore
 from runtime.engine.process_watch import watch
+from runtime.engine.usage import usage_of, usage_of_processes
 from spaceport.engine import (
     LABEL_INSTANCE,
     Cancelled,
@@ -45,6 +47,7 @@ from spaceport.engine import (
     NoSuchContainer,
     Observed,
     Output,
+    Usage,
 )
 
 _LOST = Exit(137, error="its keeper was killed")
@@ -118,12 +121,18 @@ class ProcessEngine:
         return Group(name) if name else None
 
     def freeze(self, handle: Handle) -> None:
-        self._running(handle)
-        hold(self._store, handle, self._group(handle), True)
+        self._hold(handle, True)
 
     def thaw(self, handle: Handle) -> None:
+        self._hold(handle, False)
+
+    def _hold(self, handle: Handle, frozen: bool) -> None:
         self._running(handle)
-        hold(self._store, handle, self._group(handle), False)
+        try:
+            hold(self._store, handle, self._group(handle), frozen)
+        except OSError as error:
+            self._running(handle)  # says so if it has ended meanwhile
+            raise EngineRefused(f"The kernel's freezer would not: {error.strerror}") from error
 
     def list(self, labels: Mapping[str, str]) -> Sequence[Observed]:
         found = []
@@ -158,6 +167,17 @@ class ProcessEngine:
         if seen.state not in (ContainerState.RUNNING, ContainerState.FROZEN):
             raise NoSuchContainer(f"The container {handle[:12]} does not run.")
         return seen
+
+    def usage(self, handle: Handle) -> Usage:
+        running = self._store.running(handle)
+        if running is None or not running.alive():
+            raise NoSuchContainer(f"The container {handle[:12]} does not run.")
+        if not self._store.state(handle).group:
+            return usage_of_processes(descendants(running.keeper))
+        try:
+            return usage_of(running.pid)
+        except (OSError, KeyError) as error:
+            raise NoSuchContainer(f"The container {handle[:12]} has ended.") from error
 
     def wait(self, handle: Handle) -> Exit:
         while True:

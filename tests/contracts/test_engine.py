@@ -391,6 +391,28 @@ def test_freeze_and_thaw(rig: Rig) -> None:
     assert rig.engine.inspect(handle).state is ContainerState.EXITED
 
 
+@pytest.mark.req("RUN-09")
+def test_what_it_uses_is_told_also_while_it_is_frozen(rig: Rig) -> None:
+    code = "held = bytearray(b'x') * (64 * 2**20)\nprint('up')\nwhile True: pass"
+    handle = rig.started(code, limits=Limits(cpus=1, memory=256 * 2**20))
+    eventually(lambda: _first_line(rig, handle))
+    first = rig.engine.usage(handle)
+    later = eventually(
+        lambda: now if (now := rig.engine.usage(handle)).cpu_seconds > first.cpu_seconds else None
+    )
+    assert 64 * 2**20 <= later.memory <= 256 * 2**20
+    assert later.memory_limit == 256 * 2**20
+    assert later.received is not None
+    assert later.sent is not None
+    rig.engine.freeze(handle)
+    held = rig.engine.usage(handle)
+    assert rig.engine.usage(handle).cpu_seconds == held.cpu_seconds
+    assert rig.engine.inspect(handle).state is ContainerState.FROZEN
+    rig.engine.remove(handle)
+    with pytest.raises(NoSuchContainer):
+        rig.engine.usage(handle)
+
+
 def test_it_is_found_again_by_another_engine_object(rig: Rig) -> None:
     handle = rig.started(server("kept"), labels={"spaceport.space": "s1"})
     assert answer(rig, handle) == b"hello from kept"
