@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from config.xet import XetSettings
 
@@ -52,6 +52,10 @@ class HubSettings(BaseModel):
     )
     recheck: float = Field(
         30.0, gt=0, le=60, description="Seconds between checks that a stream's reader still may."
+    )
+    metrics_token: SecretStr = Field(
+        SecretStr(""),
+        description="Whoever sends this as bearer token may read /metrics; empty: administrators.",
     )
     api: ApiLimits = ApiLimits()
     xet: XetSettings = XetSettings()

@@ -26,6 +26,7 @@ from hooks.post_receive import Places
 from hooks.push_hooks import PushHooks
 from hooks.reconcile import HeadReconciler
 from hub.api import add_api
+from hub.api.metrics import METER, Meter
 from hub.bases import HostBases
 from hub.context import HubContext
 from hub.cors import add_cors
@@ -33,6 +34,7 @@ from hub.door import HubDoor
 from hub.git_access import LedgerAccess
 from hub.health import Health
 from hub.janitor import Janitor
+from hub.metrics.page import MetricsPage
 from hub.origins import Origins
 from hub.parts import Installation, open_installation
 from hub.single import only_server
@@ -143,6 +145,8 @@ class Server:
             PushHooks(ledger, context.repositories, places, has_large=context.large.has),
             pools,
         )
+        self._metrics = MetricsPage(context, self._proxy.metrics)
+        self._supervisor.freezer.thawed = self._metrics.thawed
         self._reconciler = HeadReconciler(ledger, context.repositories, pools)
         self._rooms: list[asyncio.Task[None]] = []
         self._web: web.AppRunner | None = None
@@ -169,6 +173,7 @@ class Server:
         await self._context.pools.run("git", self._context.repositories.sweep)
         await self._context.pools.run("git", self._context.large.sweep)
         await self._open_ssh()
+        await self._metrics.begin()
         self._web = web.AppRunner(
             self._application(),
             auto_decompress=False,
@@ -213,6 +218,8 @@ class Server:
         git.add_routes(app)
         add_lfs(app, lfs_desk(context, access))
         Health(context, self._engine).add_routes(app)
+        self._metrics.add_routes(app)
+        app[METER] = Meter(self._engine, self._proxy)
         add_api(app, context, Commits(context.repositories, self._receive.concluder, context.pools))
         add_xet(app, context)
         add_web(app, context)

@@ -57,6 +57,7 @@ class Freezer:
         refresh: Callable[[SpaceKey], Awaitable[None]],
     ) -> None:
         self.thaws = 0  # begun since the start of the process
+        self.thawed: Callable[[float], None] = _nobody_counts  # takes the seconds that one took
         self._ledger = ledger
         self._pools = pools
         self._engine = engine
@@ -121,10 +122,12 @@ class Freezer:
         self, key: SpaceKey, replica_id: str, handle: Handle, under_way: asyncio.Future[None]
     ) -> None:
         self.thaws += 1
+        began = asyncio.get_running_loop().time()
         try:
             async with self._lock(replica_id):
                 await self._pools.run("dial", self._go_on, handle)
             under_way.set_result(None)  # requests need not wait for the ledger
+            self.thawed(asyncio.get_running_loop().time() - began)
             await self._note(ready_again, key, replica_id)
         except EngineDown as error:
             _fail(under_way, error)
@@ -164,6 +167,10 @@ class Freezer:
 
     def _lock(self, replica_id: str) -> asyncio.Lock:
         return self._locks.setdefault(replica_id, asyncio.Lock())
+
+
+def _nobody_counts(seconds: float) -> None:
+    """The harmless `thawed`."""
 
 
 def _fail(future: asyncio.Future[None], error: BaseException) -> None:

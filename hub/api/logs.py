@@ -18,21 +18,13 @@ from aiohttp import web
 from hub.api.access import may_still
 from hub.api.call import Call
 from hub.api.errors import ApiError
+from hub.api.streams import KEEP_ALIVE, open_stream
 from spaceport import logbook
 from spaceport.authorize import Action
 from spaceport.ledger.logs import build_ended, newest_build, newest_replica, replica_ended
 from spaceport.logbook import LogEntry
 
-KEEP_ALIVE = b"data:\n\n"
 LOOK_EVERY = 0.3  # seconds between looks for a first build or replica
-
-
-class Streams:
-    """How many log streams are open."""
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.open = 0
 
 
 async def build(call: Call) -> web.StreamResponse:
@@ -43,33 +35,11 @@ async def run(call: Call) -> web.StreamResponse:
     return await _stream(call, "run")
 
 
-STREAMS: web.AppKey[Streams] = web.AppKey("streams", Streams)
-
-
 async def _stream(call: Call, kind: Literal["build", "run"]) -> web.StreamResponse:
-    streams = call.request.app[STREAMS]
-    if streams.open >= streams.most:
-        raise ApiError(503, "Too many logs are being followed", headers={"Retry-After": "10"})
     tail = _tail(call)
-    streams.open += 1
-    try:
-        answer = web.StreamResponse(
-            headers={
-                "Content-Type": "text/event-stream",
-                "Cache-Control": "no-cache, no-transform",
-                "X-Accel-Buffering": "no",
-                "X-Content-Type-Options": "nosniff",
-            }
-        )
-        answer.headers["X-Request-Id"] = call.request_id
-        await answer.prepare(call.request)
-        await answer.write(KEEP_ALIVE)  # the head leaves at once, whatever the log does
-        with suppress(ConnectionError):
-            await _send(call, answer, kind, tail)
-            await answer.write_eof()
-        return answer
-    finally:
-        streams.open -= 1
+    async with open_stream(call) as answer:
+        await _send(call, answer, kind, tail)
+    return answer
 
 
 async def _send(

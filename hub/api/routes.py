@@ -20,6 +20,7 @@ from hub.api import (
     lifecycle,
     listing,
     logs,
+    metrics,
     noise,
     preupload,
     repos,
@@ -27,6 +28,7 @@ from hub.api import (
     settings,
     spaces,
     ssh_keys,
+    streams,
     validate_yaml,
 )
 from hub.api.access import actor_of, space_of
@@ -84,6 +86,7 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", f"{SPACE}/secrets", settings.remove_secret, Action.MANAGE),
     Route("GET", f"{SPACE}/logs/build", logs.build, Action.READ_LOGS),
     Route("GET", f"{SPACE}/logs/run", logs.run, Action.READ_LOGS),
+    Route("GET", f"{SPACE}/metrics", metrics.stream, Action.READ_LOGS),
     Route("GET", f"{SPACE}/tree/{REV}", content.tree, Action.READ),
     Route("GET", f"{SPACE}/tree/{REV}/{{path:.*}}", content.tree, Action.READ),
     Route("POST", f"{SPACE}/paths-info/{REV}", content.paths_info, Action.READ),
@@ -111,7 +114,7 @@ def add_api(app: web.Application, context: HubContext, commits: Commits) -> None
     Errors get their form around these routes alone, so that pages may have another one.
     """
     origins = Origins(context.settings)
-    app[logs.STREAMS] = logs.Streams(context.settings.hub.api.log_streams)
+    app[streams.STREAMS] = streams.Streams(context.settings.hub.api.log_streams)
     for route in routes(commits):
         handler = gated(route, context, origins)
         app.router.add_route(route.method, route.path, handler)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from runtime.proxy.latency import Latency
+
 
 class Metrics:
-    """Counters since the start. Cheap enough to be counted for every request."""
+    """Counters since the start. Cheap enough to be counted for every request.
+
+    `latency` is that of one request in sixteen.
+    """
 
     __slots__ = (
         "answers_1xx",
@@ -16,6 +21,7 @@ class Metrics:
         "app_failures",
         "connections",
         "handed_over",
+        "latency",
         "refused_connections",
         "requests",
         "static_requests",
@@ -27,6 +33,7 @@ class Metrics:
     def __init__(self) -> None:
         for name in self.__slots__:
             setattr(self, name, 0)
+        self.latency = Latency()
 
     connections: int  # clients accepted
     refused_connections: int  # over a connection limit
@@ -58,4 +65,5 @@ class Metrics:
             self.answers_1xx += 1
 
     def snapshot(self) -> dict[str, int]:
-        return {name: getattr(self, name) for name in self.__slots__}
+        names = (name for name in self.__slots__ if name != "latency")
+        return {name: getattr(self, name) for name in names}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from runtime.proxy import pages, uploads
@@ -17,6 +18,7 @@ from runtime.proxy.bodies import RequestBody
 from runtime.proxy.client import Client
 from runtime.proxy.dispatch import NOWHERE, arrive, look_up
 from runtime.proxy.head import RequestHead, read_head, refuse_early
+from runtime.proxy.latency import ONE_IN
 from runtime.proxy.local import LocalAnswer
 from runtime.proxy.refused import Refused
 from runtime.proxy.routes import Route
@@ -46,6 +48,7 @@ class Visitor(Client):
         self._forwarding: Forwarding | None = None
         # one request at a time
         self.head: RequestHead | None = None
+        self.timed_from = 0.0  # 0.0: its latency is not measured
         self.route: Route | None = None
         self.request_id = b""
         self.extra_fields = b""  # for this answer, such as the door's cookie
@@ -146,7 +149,9 @@ class Visitor(Client):
         self.buffer = rest
         self.head_begun = False
         self._served += 1
-        shared.metrics.requests += 1
+        metrics = shared.metrics
+        metrics.requests += 1
+        self.timed_from = 0.0 if metrics.requests % ONE_IN else perf_counter()
         self.head = head
         self.state = ARRANGING
         self.answering = False
@@ -206,6 +211,8 @@ class Visitor(Client):
             address = address_text(self.address)
             host = self.destination.host
             self._forwarding = Forwarding(address, host, head.fields.host, self.settings)
+        if self.traffic is not None:
+            self.traffic.total += 1
         self.app = app
         self.state = ANSWER if self.body is None else BODY
         app.begin(
@@ -224,7 +231,7 @@ class Visitor(Client):
         """Answer the present request from here."""
         head = self.head
         close = self.closes_after_reply
-        self.shared.metrics.answered(answer.status)
+        self._answered(answer.status)
         if self.extra_fields:
             answer = LocalAnswer(
                 answer.status, answer.body, answer.content_type, answer.fields + self.extra_fields
@@ -232,6 +239,13 @@ class Visitor(Client):
         head_only = head is not None and head.method == b"HEAD"
         self.transport.write(answer.encode(head_only=head_only, close=close))
         self.finish(close=close)
+
+    def _answered(self, status: int) -> None:
+        metrics = self.shared.metrics
+        metrics.answered(status)
+        if self.timed_from:
+            metrics.latency.observe(perf_counter() - self.timed_from)
+            self.timed_from = 0.0
 
     @property
     def closes_after_reply(self) -> bool:
@@ -288,7 +302,7 @@ class Visitor(Client):
             raise RuntimeError("an answer without a request")
         self.answering = True
         self._until_close = body == Body.UNTIL_CLOSE
-        self.shared.metrics.answered(answer.status)
+        self._answered(answer.status)
         if not self.request_sent or self._until_close:
             head.close = True
         if head.close:

@@ -106,6 +106,11 @@ class Proxy:
         traffic = self.shared.traffic.peek(space_key)
         return traffic.open if traffic is not None else 0
 
+    def visits(self, space_key: SpaceKey) -> tuple[int, int, int]:
+        """Of a Space: requests open now, WebSockets open now, requests since the start."""
+        traffic = self.shared.traffic.peek(space_key)
+        return (traffic.requests, traffic.websockets, traffic.total) if traffic else (0, 0, 0)
+
     @property
     def hosts(self) -> Hosts:
         """The hub's hosts and the apps' domain, as given to `start`."""

@@ -8,11 +8,12 @@ from spaceport.names import SpaceKey
 class Traffic:
     """One Space's use. `last_used` is Unix time, coarse to one sweep; 0.0 is never."""
 
-    __slots__ = ("held", "last_used", "requests", "websockets")
+    __slots__ = ("held", "last_used", "requests", "total", "websockets")
 
     def __init__(self) -> None:
         self.requests = 0  # being answered now, event streams and downloads included
         self.websockets = 0
+        self.total = 0  # requests that were sent to an app
         self.held = 0  # programs waiting for a start
         self.last_used = 0.0
 

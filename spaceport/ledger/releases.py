@@ -145,6 +145,13 @@ def of_build(tx: Tx, build_id: str) -> bool:
     return tx.execute(query).first() is not None
 
 
+def first_of_build(tx: Tx, build_id: str) -> str | None:
+    """The id of the release that the push itself led to; later ones are restarts and changes."""
+    query = select(releases.c.id).where(releases.c.build_id == build_id)
+    found = tx.execute(query.order_by(releases.c.number).limit(1)).scalar()
+    return None if found is None else str(found)
+
+
 def _release(row: Mapping[Any, Any]) -> Release:
     return Release(
         id=row["id"],

@@ -1,0 +1,50 @@
+"""What all server-sent streams of the API have in common: their head, and how many there may be."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from aiohttp import web
+
+from hub.api.call import Call
+from hub.api.errors import ApiError
+
+KEEP_ALIVE = b"data:\n\n"
+
+
+class Streams:
+    """How many are open."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.open = 0
+
+
+STREAMS: web.AppKey[Streams] = web.AppKey("streams", Streams)
+
+
+@asynccontextmanager
+async def open_stream(call: Call) -> AsyncIterator[web.StreamResponse]:
+    """An answer whose head has left, until it is complete. 503 when too many are open."""
+    streams = call.request.app[STREAMS]
+    if streams.open >= streams.most:
+        raise ApiError(503, "Too many streams are being followed", headers={"Retry-After": "10"})
+    streams.open += 1
+    try:
+        answer = web.StreamResponse(
+            headers={
+                "Content-Type": "text/event-stream",
+                "Cache-Control": "no-cache, no-transform",
+                "X-Accel-Buffering": "no",
+                "X-Content-Type-Options": "nosniff",
+            }
+        )
+        answer.headers["X-Request-Id"] = call.request_id
+        await answer.prepare(call.request)
+        with suppress(ConnectionError):
+            await answer.write(KEEP_ALIVE)  # the head leaves at once, whatever comes
+            yield answer
+            await answer.write_eof()
+    finally:
+        streams.open -= 1

@@ -1,0 +1,1 @@
+"""`/metrics`: what an operator's Prometheus reads."""
