@@ -177,6 +177,8 @@ def expected(who: str, visibility: str, route: Route) -> set[int]:
         return {403}
     able = MAY[who] | OPEN[visibility]
     if action in able:
+        if route.path.endswith("/metrics"):
+            return {503}  # this hub has no engine
         return {400} if "/logs/" in route.path else {200}
     if who == "anonymous":
         return {401}
