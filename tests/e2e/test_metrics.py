@@ -48,13 +48,19 @@ def live(server: Server, space: str, count: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.req("RUN-12")
-def test_what_operators_and_owners_see(new_server: Callable[..., Server], tmp_path: Path) -> None:
+def test_what_operators_and_owners_see(
+    new_server: Callable[..., Server], python_image: str, tmp_path: Path
+) -> None:
     server = new_server(
         SPACEPORT__RUNTIME__FREEZE_AFTER="1", SPACEPORT__HUB__METRICS_TOKEN="scrape-me"
     )
     assert server.get("/metrics").status == 401
-    server.create_space("ada/app", "gradio")
-    assert server.push("ada/app", write(tmp_path / "app", "one")).returncode == 0
+    server.create_space("ada/app", "docker")
+    source = write(tmp_path / "app", "one")  # an image of its own is built sooner than an SDK
+    (source / "README.md").write_text("---\ntitle: App\nsdk: docker\napp_port: 7860\n---\n")
+    dockerfile = f'FROM {python_image}\nCOPY app.py /app.py\nCMD ["python", "/app.py"]\n'
+    (source / "Dockerfile").write_text(dockerfile)
+    assert server.push("ada/app", source).returncode == 0
     server.reaches("ada/app", "RUNNING")
     first, second = live(server, "ada/app", 2)
     assert first["replica"] == second["replica"]
