@@ -115,6 +115,7 @@ def add_api(app: web.Application, context: HubContext, commits: Commits) -> None
     """
     origins = Origins(context.settings)
     app[streams.STREAMS] = streams.Streams(context.settings.hub.api.log_streams)
+    app.on_shutdown.append(app[streams.STREAMS].close)
     for route in routes(commits):
         handler = gated(route, context, origins)
         app.router.add_route(route.method, route.path, handler)

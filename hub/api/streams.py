@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -14,11 +15,16 @@ KEEP_ALIVE = b"data:\n\n"
 
 
 class Streams:
-    """How many are open."""
+    """Those that are open, each by the task that writes it."""
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self.open = 0
+        self.open: set[asyncio.Task[object]] = set()
+
+    async def close(self, _app: web.Application) -> None:
+        """End them: they would last until the end of the patience with requests under way."""
+        for task in self.open:
+            task.cancel()
 
 
 STREAMS: web.AppKey[Streams] = web.AppKey("streams", Streams)
@@ -28,9 +34,10 @@ STREAMS: web.AppKey[Streams] = web.AppKey("streams", Streams)
 async def open_stream(call: Call) -> AsyncIterator[web.StreamResponse]:
     """An answer whose head has left, until it is complete. 503 when too many are open."""
     streams = call.request.app[STREAMS]
-    if streams.open >= streams.most:
+    task = asyncio.current_task()
+    if task is None or len(streams.open) >= streams.most:
         raise ApiError(503, "Too many streams are being followed", headers={"Retry-After": "10"})
-    streams.open += 1
+    streams.open.add(task)
     try:
         answer = web.StreamResponse(
             headers={
@@ -47,4 +54,4 @@ async def open_stream(call: Call) -> AsyncIterator[web.StreamResponse]:
             yield answer
             await answer.write_eof()
     finally:
-        streams.open -= 1
+        streams.open.discard(task)

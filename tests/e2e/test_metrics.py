@@ -30,8 +30,8 @@ def figures(server: Server) -> dict[str, float]:
     }
 
 
-def live(server: Server, space: str, count: int) -> list[dict[str, Any]]:
-    """The first so many events of the Space's own stream."""
+def open_live(server: Server, space: str) -> http.client.HTTPResponse:
+    """The Space's own stream, as it begins."""
     author = space.split("/")[0]
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
     headers = {"Authorization": f"Bearer {server.user(author)}", "Host": f"localhost:{server.port}"}
@@ -39,11 +39,17 @@ def live(server: Server, space: str, count: int) -> list[dict[str, Any]]:
     answer = connection.getresponse()
     assert answer.status == 200
     assert answer.headers["Content-Type"].startswith("text/event-stream")
+    return answer
+
+
+def live(server: Server, space: str, count: int) -> list[dict[str, Any]]:
+    """The first so many of its events."""
+    answer = open_live(server, space)
     found: list[dict[str, Any]] = []
     while len(found) < count and (line := answer.readline()):
         if line == b"event: metric\n":
             found.append(json.loads(answer.readline().removeprefix(b"data: ")))
-    connection.close()
+    answer.close()
     return found
 
 
@@ -82,3 +88,9 @@ def test_what_operators_and_owners_see(
     assert found["spaceport_push_to_live_seconds_count"] == 1
     assert found["spaceport_spacesRUNNING"] == 1
     assert found["spaceport_proxy_answers_total2xx"] >= 1
+    followed = open_live(server, "ada/app")
+    server.stop()  # it waits for requests under way, but a stream would never end
+    with pytest.raises(http.client.IncompleteRead):
+        followed.read()
+    assert "Traceback" not in server.log
+    assert "Unclosed" not in server.log
