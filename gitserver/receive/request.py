@@ -6,6 +6,7 @@ commands, flush [, push options, flush] [, pack]
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -64,6 +65,7 @@ class RequestParser:
     """Fed bytes; once `state` is `PACK` or `DONE`, `request` is complete and `rest` follows it."""
 
     limits: PushLimits
+    offered: Collection[str] = CAPABILITIES
     state: State = State.COMMANDS
     request: PushRequest = PushRequest()
     _packets: PktParser = field(default_factory=PktParser)
@@ -111,7 +113,7 @@ class RequestParser:
         line = packet
         if not self._updates and b"\0" in line:
             line, _, words = line.partition(b"\0")
-            self._capabilities = _capabilities(strip_newline(words))
+            self._capabilities = _capabilities(strip_newline(words), self.offered)
         line = strip_newline(line)
         if _SHALLOW.fullmatch(line):
             self._shallow = True
@@ -138,10 +140,10 @@ class RequestParser:
         )
 
 
-def _capabilities(words: bytes) -> frozenset[str]:
+def _capabilities(words: bytes, offered: Collection[str]) -> frozenset[str]:
     asked = frozenset(words.decode("utf-8", "replace").split())
     for word in asked:
-        if word not in CAPABILITIES and not word.startswith(_VALUED):
+        if word not in offered and not word.startswith(_VALUED):
             raise BadRequest(f"this server never offered {word[:100]!r}")
     return asked
 

@@ -12,7 +12,7 @@ from gitserver.upload.advert import VisibleRefs
 from gitserver.upload.answers import Event
 from gitserver.upload.catalog import Catalog, cache_name
 from gitserver.upload.making import Making, Stale
-from gitserver.upload.policy import RefPolicy, WantRule
+from gitserver.upload.policy import RefPolicy
 from gitserver.upload.request import FetchRequest, ProtocolError
 from gitserver.upload.rules import UploadRules
 from gitserver.upload.workers import WorkerLost, WorkerPool
@@ -82,7 +82,8 @@ class Core:
         wants = list(dict.fromkeys(request.wants))
         rules = reading.rules
         return self.job(reading, "fetch") | {
-            "checked": rules.wants is not WantRule.ANY and visible.tips.issuperset(wants),
+            "checked": visible.tips.issuperset(wants),
+            "want_rule": (rules.wants_v2 or rules.wants if v2 else rules.wants).value,
             "wants": wants,
             "haves": list(dict.fromkeys(request.haves)),
             "shallow": list(dict.fromkeys(request.shallow)),
@@ -107,7 +108,9 @@ class Core:
             "cache_bytes": self._cache_bytes,
             "shown": list(policy.shown),
             "hidden": list(policy.hidden),
-            "want_rule": reading.rules.wants.value,
+            "head_always": policy.head_always,
+            "hidden_wants": reading.rules.hidden_wants,
+            "want_rule": (reading.rules.wants_v2 or reading.rules.wants).value,
         }
 
 

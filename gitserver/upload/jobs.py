@@ -15,7 +15,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,7 @@ class FetchJob:
         self._wants = [bytes.fromhex(oid) for oid in job["wants"]]
         self._client = [bytes.fromhex(oid) for oid in job["shallow"]]
         self._filter: Filter = parse_filter(job["filter"]) if job["filter"] else Filter()
-        self._policy = RefPolicy(tuple(job["shown"]), tuple(job["hidden"]))
+        self._policy = _policy_of(job)
         self._answers = Answers(Path(job["cache"]), job["cache_bytes"])
 
     def run(self) -> None:
@@ -104,7 +104,7 @@ class FetchJob:
         if self._job["checked"]:
             return
         rule = WantRule(self._job["want_rule"])
-        visible = self._repo.visible(self._policy)
+        visible = self._repo.visible(_wantable(self._job, self._policy))
         others = [oid for oid in self._wants if oid.hex() not in visible.tips]
         missing = next((oid for oid in others if oid not in self._store), None)
         if missing is not None or (others and rule is WantRule.TIPS):
@@ -332,7 +332,7 @@ def object_info(repo: OpenRepository, job: dict[str, Any], emit: Emit, tick: Tic
     """Sizes of objects that a reader may have: the command `object-info`."""
     repo.store.refresh()
     oids = [bytes.fromhex(oid) for oid in job["oids"]]
-    visible = repo.visible(RefPolicy(tuple(job["shown"]), tuple(job["hidden"])))
+    visible = repo.visible(_wantable(job, _policy_of(job)))
     missing = next((oid for oid in oids if oid not in repo.store), None)
     if missing is not None:
         raise not_ours(missing)
@@ -340,6 +340,15 @@ def object_info(repo: OpenRepository, job: dict[str, Any], emit: Emit, tick: Tic
         check_reachable(repo, visible, oids, lambda count: tick("", count))
     sizes = [[oid.hex(), repo.store.kind_and_size(oid)[1]] for oid in oids]
     emit({"e": "sizes", "sizes": sizes})
+
+
+def _policy_of(job: dict[str, Any]) -> RefPolicy:
+    return RefPolicy(tuple(job["shown"]), tuple(job["hidden"]), job["head_always"])
+
+
+def _wantable(job: dict[str, Any], policy: RefPolicy) -> RefPolicy:
+    """The refs that count when something is asked for by id."""
+    return replace(policy, hidden=()) if job["hidden_wants"] else policy
 
 
 def check_reachable(

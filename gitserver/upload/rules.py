@@ -14,8 +14,32 @@ class UploadRules:
 
     refs: RefPolicy = SPACE_REFS
     wants: WantRule = WantRule.REACHABLE
+    """What may be asked for beside the advertised tips."""
+
+    wants_v2: WantRule | None = None
+    """The same for protocol v2, where git itself never asks; None: no difference."""
+
+    hidden_wants: bool = False
+    """Whether refs that are not shown count as advertised for the two above."""
+
+    offers: tuple[str, ...] = ("allow-reachable-sha1-in-want",)
+    """The words of v0 and v1 for what may be asked for."""
+
     filters: bool = True
     """Whether partial clones are offered."""
+
+    filter_kinds: tuple[tuple[str, bool], ...] = ()
+    """Filters that are (not) taken: `blob:none`, `blob:limit`, `tree`, `object:type`, `combine`;
+    the empty name stands for every other."""
+
+    tree_depth: int | None = None
+    """The most that `tree:N` may ask for."""
+
+    ref_in_want: bool = True
+    sideband_all: bool = True
+    object_info: bool = True
+    unborn: str = "advertise"
+    """`lsrefs.unborn`: advertise, allow, ignore."""
 
     limits: FetchLimits = field(default_factory=FetchLimits)
 
