@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gitserver.layout import common_of
 from gitserver.pack.file import COMMIT, PackFile
 from gitserver.pack.filters import Filter, parse_filter
 from gitserver.pack.history import History
@@ -53,7 +54,7 @@ class OpenRepository:
 
     @classmethod
     def open(cls, path: Path, cache: Path) -> OpenRepository:
-        store = ObjectStore(path / "objects")
+        store = ObjectStore(common_of(path) / "objects")
         history = History(store)
         folder = cache
         if history.cuts:  # what its tips reach changes with the repository's own boundary

@@ -1,0 +1,247 @@
+"""The end of a push into a plain repository, in git's order: pre-receive, objects in, for each ref
+its checks, `update` and the change under git's locks, then post-receive and post-update."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+
+from gitserver.objects.ancestry import has_ancestor
+from gitserver.objects.entry import BadObject
+from gitserver.objects.store import Objects
+from gitserver.pack.store import with_alternates
+from gitserver.plain.find import Found
+from gitserver.plain.hook_files import HookFiles
+from gitserver.plain.reflog import write_logs
+from gitserver.plain.refs import RefChange, RefTransaction, RefTrouble, resolve, value
+from gitserver.plain.rules import ALLOW, UPDATE, WARNING, Checks, PlainRules
+from gitserver.plain.worktree import Checkout, checkouts, update_tree
+from gitserver.receive.places import Reasons, Storing
+from gitserver.receive.store import Peel
+from gitserver.receive.verdict import all_or_none
+from spaceport.push import Push, RefUpdate
+
+FAILED = "failed to update ref"
+_HOW_TO_PUSH = """\
+By default, updating the current branch in a non-bare repository is denied, because it
+makes the index and work tree inconsistent with what was pushed. Set the configuration
+variable 'receive.denyCurrentBranch' in the remote repository to 'ignore' or 'warn' to
+allow it, or to 'updateInstead' to bring the work tree along."""
+_HOW_TO_DELETE = """\
+By default, deleting the current branch is denied, because the next 'git clone' won't
+result in any file checked out. Set 'receive.denyDeleteCurrent' to 'warn' or 'ignore' in
+the remote repository to allow it."""
+
+
+class PlainPush:
+    """One push that has passed the checks of its objects."""
+
+    def __init__(
+        self, found: Found, rules: PlainRules, storing: Storing, hook_seconds: float
+    ) -> None:
+        self._found = found
+        self._rules = rules
+        self._checks: Checks = rules.checks
+        self._storing = storing
+        self._say = storing.say
+        self._who = committer(storing.push)
+        self._hooks = HookFiles(
+            rules.hooks, found.git_dir, hook_environment(storing), hook_seconds, storing.say
+        )
+        self._own = found.common / "objects"
+        self._checkouts = checkouts(found, self._checks.bare)
+
+    def run(self) -> Reasons:
+        """Gives the reasons for all that was not stored. Raises `OSError`."""
+        storing, updates = self._storing, self._storing.request.updates
+        reasons = dict(storing.refused)
+        asked = storing.open_updates
+        if not self._pre_receive(asked):
+            reasons |= {update.ref: "pre-receive hook declined" for update in asked}
+            return reasons
+        if storing.pack:
+            self._move_in()
+        with Objects(*with_alternates(self._own)) as objects:
+            peel = Peel(objects)
+            for update in asked:
+                reason = self._check(update, objects)
+                if reason:
+                    reasons[update.ref] = reason
+            atomic = storing.request.can("atomic")
+            if atomic:
+                reasons = all_or_none(updates, reasons)
+            moving = [update for update in asked if update.ref not in reasons]
+            one_by_one = not atomic and self._hooks.has("reference-transaction")
+            for batch in [[update] for update in moving] if one_by_one else [moving]:
+                reasons |= self._move(batch, atomic, peel)
+        done = [update for update in asked if update.ref not in reasons]
+        if done:
+            self._hooks.run("post-receive", text=_lines(done))
+            self._hooks.run("post-update", [os.fsdecode(_raw(update.ref)) for update in done])
+        return reasons
+
+    def _pre_receive(self, updates: Sequence[RefUpdate]) -> bool:
+        """The hook sees the objects of the push, and nobody else does."""
+        waiting = str(self._storing.quarantine.folder)
+        quarantine = {
+            "GIT_OBJECT_DIRECTORY": waiting,
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self._own),
+            "GIT_QUARANTINE_PATH": waiting,
+        }
+        return self._hooks.run("pre-receive", text=_lines(updates), more=quarantine)
+
+    def _move_in(self) -> None:
+        (self._own / "pack").mkdir(exist_ok=True)
+        self._storing.quarantine.move_into(self._own, self._storing.pack)
+
+    def _check(self, update: RefUpdate, objects: Objects) -> str:
+        checkout = next((c for c in self._checkouts if c.branch == update.ref), None)
+        in_tree = checkout is not None and checkout.tree is not None
+        reason = ""
+        if in_tree and not update.deleted:
+            reason = self._check_current(update.ref)
+        if update.deleted and not reason:
+            reason = self._check_delete(update, current=checkout is not None)
+        elif not reason and self._checks.force and self._drops(update, objects):
+            self._say(f"error: denying non-fast-forward {update.ref} (you should pull first)")
+            reason = "non-fast-forward"
+        if not reason and not self._hooks.run("update", [update.ref, update.old, update.new]):
+            self._say(f"error: hook declined to update {update.ref}")
+            reason = "hook declined"
+        if not reason and checkout is not None and in_tree and not update.deleted:
+            reason = self._update_tree(checkout, update)
+        return reason
+
+    def _update_tree(self, checkout: Checkout, update: RefUpdate) -> str:
+        if self._checks.current != UPDATE:
+            return ""
+        return update_tree(checkout, update.old, update.new, self._hooks)
+
+    def _check_current(self, ref: str) -> str:
+        if self._checks.current in (ALLOW, UPDATE):
+            return ""
+        if self._checks.current == WARNING:
+            self._say("warning: updating the current branch")
+            return ""
+        self._say(f"error: refusing to update checked out branch: {ref}")
+        if self._checks.current == "unset":
+            self._say(_HOW_TO_PUSH)
+        return "branch is currently checked out"
+
+    def _check_delete(self, update: RefUpdate, *, current: bool) -> str:
+        if self._checks.deletes and update.ref.startswith("refs/heads/"):
+            self._say(f"error: denying ref deletion for {update.ref}")
+            return "deletion prohibited"
+        if not current or self._checks.delete_current == ALLOW:
+            return ""
+        if self._checks.delete_current == WARNING:
+            self._say("warning: deleting the current branch")
+            return ""
+        if self._checks.delete_current == "unset":
+            self._say(_HOW_TO_DELETE)
+        self._say(f"error: refusing to delete the current branch: {update.ref}")
+        return "deletion of the current branch prohibited"
+
+    def _drops(self, update: RefUpdate, objects: Objects) -> bool:
+        if update.created or not update.ref.startswith("refs/heads/"):
+            return False
+        try:
+            return not has_ancestor(objects, bytes.fromhex(update.new), bytes.fromhex(update.old))
+        except (BadObject, KeyError):
+            return True
+
+    def _move(self, updates: Sequence[RefUpdate], atomic: bool, peel: Peel) -> Reasons:
+        """Change refs together; when one cannot be and it is no atomic push, without that one."""
+        reasons: Reasons = {}
+        waiting = list(updates)
+        while waiting:
+            try:
+                self._transact(waiting, peel)
+                return reasons
+            except RefTrouble as trouble:
+                self._say(f"error: {trouble}")
+                failed = [u for u in waiting if u.ref == trouble.ref] or waiting
+                if atomic:
+                    failed = waiting
+                reasons |= {update.ref: FAILED for update in failed}
+                waiting = [update for update in waiting if update.ref not in reasons]
+        return reasons
+
+    def _transact(self, updates: Sequence[RefUpdate], peel: Peel) -> None:
+        common = self._found.common
+        changes, names = [], {}
+        for update in updates:
+            target = resolve(common, update.ref)
+            old = update.old
+            if update.deleted and value(common, target) != old:
+                old = self._absent(update, target)
+            if update.deleted and target != update.ref:
+                target = update.ref
+            changes.append(RefChange(target, old, update.new))
+            names[target] = update.ref
+        mode = self._mode()
+        transaction = RefTransaction(common, changes, mode)
+        lines = _lines(updates)
+        try:
+            transaction.prepare()
+            if not self._hooks.run("reference-transaction", ["prepared"], lines):
+                self._hooks.run("reference-transaction", ["aborted"], lines)
+                raise RefTrouble("", "ref updates aborted by hook")
+            for change in changes:
+                heads = [c.folder for c in self._checkouts if c.branch == change.ref]
+                write_logs(self._found, change, self._checks, self._who, heads)
+            transaction.commit(peel)
+        except RefTrouble as trouble:
+            raise RefTrouble(names.get(trouble.ref, trouble.ref), str(trouble)) from None
+        finally:
+            transaction.close()
+        self._hooks.run("reference-transaction", ["committed"], lines)
+
+    def _absent(self, update: RefUpdate, target: str) -> str:
+        """To delete what is not there is no error for git, which only remarks upon it, unless the
+        pusher names an object that is here."""
+        now = value(self._found.common, target)
+        with Objects(*with_alternates(self._own)) as objects:
+            if bytes.fromhex(update.old) in objects and set(update.old) != {"0"}:
+                return update.old
+        if set(now) == {"0"}:
+            self._say("warning: Deleting a non-existent ref.")
+        return now
+
+    def _mode(self) -> int | None:
+        shared = self._checks.shared
+        if shared is None:
+            return None
+        return -shared if shared < 0 else 0o644 | shared
+
+
+def hook_environment(storing: Storing) -> dict[str, str]:
+    """What git gives to every hook of a push over HTTP."""
+    push = storing.push
+    found = {
+        "GIT_DIR": ".",
+        "REMOTE_ADDR": push.address,
+        "GIT_COMMITTER_NAME": push.actor_id or "anonymous",
+        "GIT_COMMITTER_EMAIL": f"{push.actor_id or 'anonymous'}@http.{push.address or 'unknown'}",
+    }
+    if push.actor_id:
+        found["REMOTE_USER"] = push.actor_id
+    if storing.request.can("push-options"):
+        found["GIT_PUSH_OPTION_COUNT"] = str(len(push.options))
+        for number, option in enumerate(push.options):
+            found[f"GIT_PUSH_OPTION_{number}"] = option
+    return {name: text for name, text in found.items() if "\0" not in text}
+
+
+def committer(push: Push) -> str:
+    """Who stands in the log of a ref."""
+    name = "".join(char for char in push.actor_id or "anonymous" if char not in "<>\n\0")
+    return f"{name} <{name}@http.{push.address or 'unknown'}>"
+
+
+def _lines(updates: Iterable[RefUpdate]) -> str:
+    return "".join(f"{update.old} {update.new} {update.ref}\n" for update in updates)
+
+
+def _raw(ref: str) -> bytes:
+    return ref.encode("utf-8", "surrogateescape")
