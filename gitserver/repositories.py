@@ -46,7 +46,7 @@ class Repositories:
         self.root = root
         self.settings = settings
         refs = replace(SPACE_RULES.refs, hidden=settings.hidden)
-        self._rules = replace(SPACE_RULES, refs=refs, deny_force=settings.deny_force)
+        self._rules = replace(SPACE_RULES, refs=refs)
         for name in ("incoming", "new", "trash"):
             (root / name).mkdir(parents=True, exist_ok=True)
 

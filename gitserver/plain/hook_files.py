@@ -62,7 +62,7 @@ class HookFiles:
             given.seek(0)
             try:
                 process = subprocess.Popen(
-                    [str(self._folder / name), *arguments],
+                    [self._program(name, folder), *arguments],
                     cwd=folder or self._git_dir,
                     env={**_ours(), **self._environment, **(more or {})},
                     stdin=given,
@@ -74,6 +74,13 @@ class HookFiles:
                 self._say(f"error: cannot exec '{name}': {error.strerror}")
                 return False
         return self._watch(name, process)
+
+    def _program(self, name: str, folder: Path | None) -> str:
+        """The hook as git calls it: from the repository's folder, where it runs."""
+        path = self._folder / name
+        if folder is None and self._git_dir in path.parents:
+            return f"./{path.relative_to(self._git_dir)}"
+        return str(path)
 
     def _watch(self, name: str, process: subprocess.Popen[bytes]) -> bool:
         deadline = time.monotonic() + self._seconds

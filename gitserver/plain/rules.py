@@ -156,6 +156,7 @@ def _receive(config: GitConfig) -> ReceiveRules:
         refs=RefPolicy(("refs/",), _hidden(config, "receive")),
         plain_names=False,
         tags_to_commits=False,
+        delete_absent=True,
         fsck=_fsck(config),
         capabilities=tuple(word for word in CAPABILITIES if word not in left_out),
         pack_bytes=max(0, config.number("receive.maxinputsize", 0)),

@@ -40,6 +40,8 @@ async def serving(
     receive = ReceiveService(folder, NoHooks(), pools)
     app = web.Application()
     git = GitHttp(folder, folder, upload, receive, name_of=_name)
+    for dumb in ("HEAD", "config", "packed-refs", "objects/{rest:.*}", "hooks/{rest:.*}"):
+        app.router.add_route("*", f"/{{path:.+}}/{dumb}", _dumb)
     git.add_routes(app, "/{path:.+}")
     runner = web.AppRunner(
         app, auto_decompress=False, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS
@@ -80,6 +82,12 @@ async def _run(root: Path, host: str, port: int, cache: Path, say: Callable[[str
         shown = f"[{host}]" if ":" in host else host
         say(f"Serving the repositories in {root} at http://{shown}:{bound}/")
         await stopped.wait()
+
+
+async def _dumb(request: web.Request) -> web.Response:
+    """The old protocol gives away whatever lies in the folder, hidden refs and what no ref reaches
+    included; every git since 2010 speaks the smart one."""
+    raise web.HTTPForbidden(text="Service not enabled: 'getanyfile'. Use a git of 1.6.6 or newer.")
 
 
 def _name(request: web.Request) -> tuple[str, str] | None:

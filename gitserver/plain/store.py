@@ -3,8 +3,10 @@ its checks, `update` and the change under git's locks, then post-receive and pos
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from gitserver.objects.ancestry import has_ancestor
 from gitserver.objects.entry import BadObject
@@ -21,6 +23,7 @@ from gitserver.receive.store import Peel
 from gitserver.receive.verdict import all_or_none
 from spaceport.push import Push, RefUpdate
 
+_log = logging.getLogger(__name__)
 FAILED = "failed to update ref"
 _HOW_TO_PUSH = """\
 By default, updating the current branch in a non-bare repository is denied, because it
@@ -45,9 +48,12 @@ class PlainPush:
         self._storing = storing
         self._say = storing.say
         self._who = committer(storing.push)
-        self._hooks = HookFiles(
-            rules.hooks, found.git_dir, hook_environment(storing), hook_seconds, storing.say
-        )
+        environment = hook_environment(storing)
+        where = rules.hooks, found.git_dir, environment, hook_seconds
+        self._hooks = HookFiles(*where, storing.say)
+        self._quiet = HookFiles(*where, _log_hook)
+        """For hooks whose output is no answer to the pusher."""
+        self._options = options_environment(storing.push.options)
         self._own = found.common / "objects"
         self._checkouts = checkouts(found, self._checks.bare)
 
@@ -63,11 +69,13 @@ class PlainPush:
             self._move_in()
         with Objects(*with_alternates(self._own)) as objects:
             peel = Peel(objects)
+            atomic = storing.request.can("atomic")
             for update in asked:
                 reason = self._check(update, objects)
                 if reason:
                     reasons[update.ref] = reason
-            atomic = storing.request.can("atomic")
+                    if atomic:
+                        break
             if atomic:
                 reasons = all_or_none(updates, reasons)
             moving = [update for update in asked if update.ref not in reasons]
@@ -76,14 +84,17 @@ class PlainPush:
                 reasons |= self._move(batch, atomic, peel)
         done = [update for update in asked if update.ref not in reasons]
         if done:
-            self._hooks.run("post-receive", text=_lines(done))
+            self._hooks.run("post-receive", text=_lines(done), more=self._options)
             self._hooks.run("post-update", [os.fsdecode(_raw(update.ref)) for update in done])
         return reasons
 
     def _pre_receive(self, updates: Sequence[RefUpdate]) -> bool:
         """The hook sees the objects of the push, and nobody else does."""
+        if all(update.deleted for update in updates):
+            return self._hooks.run("pre-receive", text=_lines(updates), more=self._options)
         waiting = str(self._storing.quarantine.folder)
         quarantine = {
+            **self._options,
             "GIT_OBJECT_DIRECTORY": waiting,
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self._own),
             "GIT_QUARANTINE_PATH": waiting,
@@ -175,17 +186,21 @@ class PlainPush:
             old = update.old
             if update.deleted and value(common, target) != old:
                 old = self._absent(update, target)
+            elif update.deleted and update.created:
+                self._say("warning: deleting a non-existent ref")
             if update.deleted and target != update.ref:
                 target = update.ref
             changes.append(RefChange(target, old, update.new))
             names[target] = update.ref
         mode = self._mode()
         transaction = RefTransaction(common, changes, mode)
-        lines = _lines(updates)
+        main = next(c for c in self._checkouts if c.folder == self._found.common)
+        with_head = [replace(u, ref="HEAD") for u in updates if u.ref == main.branch]
+        lines = _lines([*with_head, *updates])
         try:
             transaction.prepare()
-            if not self._hooks.run("reference-transaction", ["prepared"], lines):
-                self._hooks.run("reference-transaction", ["aborted"], lines)
+            if not self._quiet.run("reference-transaction", ["prepared"], lines):
+                self._quiet.run("reference-transaction", ["aborted"], lines)
                 raise RefTrouble("", "ref updates aborted by hook")
             for change in changes:
                 heads = [c.folder for c in self._checkouts if c.branch == change.ref]
@@ -195,7 +210,7 @@ class PlainPush:
             raise RefTrouble(names.get(trouble.ref, trouble.ref), str(trouble)) from None
         finally:
             transaction.close()
-        self._hooks.run("reference-transaction", ["committed"], lines)
+        self._quiet.run("reference-transaction", ["committed"], lines)
 
     def _absent(self, update: RefUpdate, target: str) -> str:
         """To delete what is not there is no error for git, which only remarks upon it, unless the
@@ -205,7 +220,7 @@ class PlainPush:
             if bytes.fromhex(update.old) in objects and set(update.old) != {"0"}:
                 return update.old
         if set(now) == {"0"}:
-            self._say("warning: Deleting a non-existent ref.")
+            self._say("warning: deleting a non-existent ref")
         return now
 
     def _mode(self) -> int | None:
@@ -218,25 +233,45 @@ class PlainPush:
 def hook_environment(storing: Storing) -> dict[str, str]:
     """What git gives to every hook of a push over HTTP."""
     push = storing.push
+    name, mail = _committer(push)
     found = {
         "GIT_DIR": ".",
         "REMOTE_ADDR": push.address,
-        "GIT_COMMITTER_NAME": push.actor_id or "anonymous",
-        "GIT_COMMITTER_EMAIL": f"{push.actor_id or 'anonymous'}@http.{push.address or 'unknown'}",
+        "GIT_COMMITTER_NAME": name,
+        "GIT_COMMITTER_EMAIL": mail,
     }
     if push.actor_id:
         found["REMOTE_USER"] = push.actor_id
-    if storing.request.can("push-options"):
-        found["GIT_PUSH_OPTION_COUNT"] = str(len(push.options))
-        for number, option in enumerate(push.options):
-            found[f"GIT_PUSH_OPTION_{number}"] = option
+    return {name: text for name, text in found.items() if "\0" not in text}
+
+
+def options_environment(options: Sequence[str]) -> dict[str, str]:
+    """The push options, which pre-receive and post-receive are told."""
+    found = {f"GIT_PUSH_OPTION_{number}": text for number, text in enumerate(options)}
+    found["GIT_PUSH_OPTION_COUNT"] = str(len(options))
     return {name: text for name, text in found.items() if "\0" not in text}
 
 
 def committer(push: Push) -> str:
     """Who stands in the log of a ref."""
-    name = "".join(char for char in push.actor_id or "anonymous" if char not in "<>\n\0")
-    return f"{name} <{name}@http.{push.address or 'unknown'}>"
+    name, mail = _committer(push)
+    return f"{name} <{mail}>"
+
+
+def _committer(push: Push) -> tuple[str, str]:
+    """Name and address: those that we were started with, else what is known of the pusher."""
+    user = push.actor_id or "anonymous"
+    name = os.environ.get("GIT_COMMITTER_NAME", user)
+    mail = os.environ.get("GIT_COMMITTER_EMAIL", f"{user}@http.{push.address or 'unknown'}")
+    return _plain(name), _plain(mail)
+
+
+def _plain(text: str) -> str:
+    return "".join(char for char in text if char not in "<>\n\0")
+
+
+def _log_hook(text: str) -> None:
+    _log.info("a hook says: %s", text.rstrip())
 
 
 def _lines(updates: Iterable[RefUpdate]) -> str:

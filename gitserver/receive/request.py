@@ -12,7 +12,7 @@ from enum import Enum
 
 from config.git import PushLimits
 from gitserver.pktline import FLUSH, Packet, PktParser, strip_newline
-from spaceport.push import ZERO, RefUpdate
+from spaceport.push import RefUpdate
 
 CAPABILITIES = (
     "report-status",
@@ -66,6 +66,9 @@ class RequestParser:
 
     limits: PushLimits
     offered: Collection[str] = CAPABILITIES
+    lenient: bool = False
+    """Whether a ref that is not there may be deleted, as git lets one."""
+
     state: State = State.COMMANDS
     request: PushRequest = PushRequest()
     _packets: PktParser = field(default_factory=PktParser)
@@ -118,7 +121,10 @@ class RequestParser:
         if _SHALLOW.fullmatch(line):
             self._shallow = True
             return
-        self._updates.append(_update(line))
+        update = _update(line)
+        if update.created and update.deleted and not self.lenient:
+            raise BadRequest("a command that neither creates nor deletes")
+        self._updates.append(update)
 
     def _option(self, packet: Packet) -> None:
         if packet is FLUSH:
@@ -153,6 +159,4 @@ def _update(line: bytes) -> RefUpdate:
     if match is None:
         raise BadRequest("a line that is no command of a push")
     old, new, ref = match[1].decode(), match[2].decode(), match[3]
-    if old == new == ZERO:
-        raise BadRequest("a command that neither creates nor deletes")
     return RefUpdate(ref.decode("utf-8", "surrogateescape"), old, new)

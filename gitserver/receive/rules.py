@@ -40,8 +40,9 @@ class ReceiveRules:
 
     fsck: FsckRules = FsckRules()
     capabilities: tuple[str, ...] = CAPABILITIES
-    deny_force: bool = False
-    deny_deletes: bool = False
+    delete_absent: bool = False
+    """Whether a ref that is not there may be deleted, as git lets one."""
+
     pack_bytes: int = 0
     """The most bytes of a pack; 0 for what the settings say."""
 

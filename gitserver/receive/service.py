@@ -88,7 +88,7 @@ class ReceiveService:
         leaves nothing behind; one that leaves later has pushed.
         """
         rules = await self._pools.run("git", self._places.rules, key)
-        parser = RequestParser(self._settings.push, rules.capabilities)
+        parser = RequestParser(self._settings.push, rules.capabilities, rules.delete_absent)
         while parser.state in (State.COMMANDS, State.OPTIONS):
             data = await anext(body, None)
             if data is None:

@@ -17,7 +17,7 @@ from spaceport.push import ZERO, RefUpdate, Rejection
 IsForward = Callable[[str, str], bool]
 """Whether the second commit has the first in its history."""
 
-ATOMIC = "atomic push failed"
+ATOMIC = "atomic push failure"
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ from gitserver.upload.rules import UploadRules
 from gitserver.upload.workers import WorkerLost, WorkerPool
 from spaceport.pools import Pools
 
+_ATTEMPTS = 3
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -45,21 +47,23 @@ class Core:
     async def events(
         self, job: dict[str, Any], serial: int, *, heavy: bool
     ) -> AsyncIterator[tuple[Making, Event]]:
-        """The events of a job, which others that ask for the same share. A job whose worker or
-        whose finished answer went away is done once more, if nothing was handed out yet."""
+        """The events of a job, which others that ask for the same share. A job whose worker,
+        finished answer or packs went away is done once more, if nothing was handed out yet."""
         begun = False
-        for attempt in (1, 2):
+        for attempt in range(1, _ATTEMPTS + 1):
             making = self._join(job, serial, heavy=heavy)
             try:
                 async with aclosing(closable(making.events())) as events:
                     async for event in events:
+                        if event["e"] == "failed" and not begun and attempt < _ATTEMPTS:
+                            raise Stale(event["text"])  # packs may have been replaced meanwhile
                         check(event)
                         if event["e"] in ("bytes", "range", "part"):
                             begun = True
                         yield making, event
                 return
             except (WorkerLost, Stale):
-                if begun or attempt == 2:
+                if begun or attempt == _ATTEMPTS:
                     raise
                 job = job | {"again": True}
             finally:

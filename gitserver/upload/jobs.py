@@ -6,6 +6,7 @@ A job is a dictionary that came over a pipe; the answer is a stream of events th
 - `{"e": "cut", "shallow": [...], "unshallow": [...]}`: the new boundary, when one was asked for.
 - `{"e": "acks", "common": [...], "ready": bool}`: which haves exist here.
 - `{"e": "progress", "text"}`: a line for the person who waits.
+- `{"e": "hold", "path"}`: a file of which a range will be named.
 - `{"e": "bytes" | "range" | "part" | "grown", ...}`: the pack, in order (`answers`).
 """
 
@@ -175,7 +176,7 @@ class FetchJob:
             oids = closure.tail_oids() + (closure.pack.index.oids() if closure.pack else [])
             self._make(PackMaker(self._store, ofs=ofs, tick=self._writing), oids, output)
         elif not closure.tail:
-            output.range(closure.pack.path, 0, closure.pack.size)
+            output.range(closure.pack, 0, closure.pack.size)
             output.keep()
         else:
             self._with_tail(closure, closure.pack, output)
@@ -184,10 +185,11 @@ class FetchJob:
         """The bytes of a whole pack, then what came later, behind one header."""
         sink = PackSink(output.write)
         header = pack_header(closure.count)
+        self._emit({"e": "hold", "path": str(pack.path)})  # it must be there to the end
         output.inline(header)
         sink.skip(header)
         end = pack.size - 20
-        output.range(pack.path, 12, end - 12)
+        output.range(pack, 12, end - 12)
         for at in range(12, end, _READ):
             sink.skip(pack.pread(min(_READ, end - at), at))
             self._tick("", 0)
@@ -270,12 +272,10 @@ class _Output:
         """A few bytes that go out now."""
         self._piece({"e": "bytes", "data": base64.b64encode(data).decode()})
 
-    def range(self, path: Path, offset: int, length: int) -> None:
-        """Part of a file that stays as it is."""
-        size = path.stat().st_size
-        self._piece(
-            {"e": "range", "path": str(path), "offset": offset, "length": length, "size": size}
-        )
+    def range(self, pack: PackFile, offset: int, length: int) -> None:
+        """Part of a file that stays as it is; whoever serves it opens it at once."""
+        where = {"path": str(pack.path), "offset": offset, "length": length, "size": pack.size}
+        self._piece({"e": "range", **where})
         self._large = True
 
     def write(self, data: bytes) -> None:
