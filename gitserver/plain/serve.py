@@ -63,13 +63,15 @@ async def serving(
         pools.close()
 
 
-def run(root: Path, host: str, port: int, say: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM."""
+def run(
+    root: Path, host: str, port: int, say: Callable[[str], None], cache: Path | None = None
+) -> None:
+    """Serve until SIGINT or SIGTERM. `cache`: a folder of our own that outlives us, if any."""
     root = root.resolve()
     if not root.is_dir():
         raise Misconfigured(f"{root} is no folder.", hint="Name a folder of repositories.")
-    with tempfile.TemporaryDirectory(prefix="spaceport-git-") as cache:
-        asyncio.run(_run(root, host, port, Path(cache), say))
+    with tempfile.TemporaryDirectory(prefix="spaceport-git-") as passing:
+        asyncio.run(_run(root, host, port, (cache or Path(passing)).absolute(), say))
 
 
 async def _run(root: Path, host: str, port: int, cache: Path, say: Callable[[str], None]) -> None:
