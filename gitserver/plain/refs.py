@@ -9,6 +9,7 @@ readers and crashes see all or nothing of them.
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -16,12 +17,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitserver.durable import sync_folder
+from gitserver.locks import hold_folder
 from gitserver.refs import HEADER
+from spaceport.failpoints import failpoint
 from spaceport.push import ZERO
 
 _MAX_SYMREF = 5
 _WAIT = 1.0
 _POLL = 0.01
+_MARK = b"spaceport "
 _TOPS = ("refs", "refs/heads", "refs/tags")
 
 Peel = Callable[[str], str | None]
@@ -127,11 +131,12 @@ class RefTransaction:
         while True:
             try:
                 lock.parent.mkdir(parents=True, exist_ok=True)
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-                os.close(os.open(lock, flags, 0o666))
+                _create(lock)
             except FileExistsError as error:
                 if error.filename != str(lock):
                     raise RefTrouble(ref, f"cannot lock ref '{ref}': a ref is in the way") from None
+                if _break_stale(self._common, lock):
+                    continue
                 if time.monotonic() > deadline:
                     text = f"Unable to create '{lock.name}': File exists."
                     raise RefTrouble(ref, f"cannot lock ref '{ref}': {text}") from None
@@ -176,12 +181,16 @@ class RefTransaction:
 
     def _write_file(self, change: RefChange) -> None:
         path = self._common / change.ref
-        lock = self._common / f"{change.ref}.lock"
-        self._write(lock, f"{change.new}\n".encode())
-        _remove_empty_tree(path)
-        lock.replace(path)
-        self._held.remove(lock)
+        new = self._common / f"tmp_ref_{secrets.token_hex(8)}"
+        try:
+            self._write(new, f"{change.new}\n".encode())
+            failpoint("plain:before-ref")
+            _remove_empty_tree(path)
+            new.replace(path)
+        finally:
+            new.unlink(missing_ok=True)
         sync_folder(path.parent)
+        failpoint("plain:after-ref")
 
     def _repack(self, peel: Peel) -> None:
         """Replace `packed-refs`, first with the values of our refs' own files, which then go."""
@@ -196,13 +205,17 @@ class RefTransaction:
             if loose:
                 packed |= {ref: Packed(oid, peel(oid) or "") for ref, oid in loose.items()}
                 self._replace(packed)
+                failpoint("plain:before-unlink")
                 for ref in loose:
                     (self._common / ref).unlink(missing_ok=True)
+                    failpoint("plain:after-unlink")
             for change in self._changes:
                 packed.pop(change.ref, None)
                 if change.new != ZERO:
                     packed[change.ref] = Packed(change.new, peel(change.new) or "")
+            failpoint("plain:before-packed")
             self._replace(packed)
+            failpoint("plain:after-packed")
         finally:
             lock.unlink(missing_ok=True)
 
@@ -210,9 +223,11 @@ class RefTransaction:
         deadline = time.monotonic() + _WAIT
         while True:
             try:
-                os.close(os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
+                _create(lock)
                 return
             except FileExistsError:
+                if _break_stale(self._common, lock):
+                    continue
                 if time.monotonic() > deadline:
                     ref = self._changes[0].ref
                     raise RefTrouble(ref, "cannot lock packed-refs: File exists.") from None
@@ -236,6 +251,32 @@ class RefTransaction:
             if self._mode is not None:
                 os.fchmod(out.fileno(), self._mode)
             os.fsync(out.fileno())
+
+
+def _create(lock: Path) -> None:
+    """Take a lock file; what it says lets others find out that we died."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with os.fdopen(os.open(lock, flags, 0o666), "wb") as out:
+        out.write(_MARK + f"{os.getpid()}\n".encode())
+
+
+def _break_stale(common: Path, lock: Path) -> bool:
+    """Remove a lock of ours whose process is dead; git's own are left alone. One at a time does
+    that, so that nobody removes what another has taken meanwhile."""
+    mark = hold_folder(common / "refs")
+    if mark is None:
+        return False
+    try:
+        text = lock.read_bytes()[:64]
+        pid = text.removeprefix(_MARK).strip()
+        if not text.startswith(_MARK) or not pid.isdigit() or Path(f"/proc/{int(pid)}").exists():
+            return False
+        lock.unlink()
+    except OSError:
+        return False
+    finally:
+        os.close(mark)
+    return True
 
 
 def _unlike(change: RefChange, now: str) -> str:

@@ -42,19 +42,15 @@ class Checks:
     """`REFUSE`, `WARNING`, `ALLOW`, `UPDATE`, or "unset", which refuses and explains."""
 
     delete_current: str = _UNSET
-    shallow_update: bool = False
     log_refs: str = ""
     """`core.logAllRefUpdates`: "always", "true", "false"."""
 
     bare: bool = False
-    options: bool = False
     shared: int | None = None
     """`core.sharedRepository`: the bits that files get besides their own; negative: exactly."""
 
     pack_limit: int = 50
     """Packs from which on small ones are joined; 0 for never (gc.autoPackLimit)."""
-
-    fsync: bool = True
 
 
 @dataclass(frozen=True)
@@ -195,10 +191,8 @@ def _checks(config: GitConfig, git_dir: Path) -> Checks:
         deletes=config.flag("receive.denydeletes", False),
         current=_deny(config, "receive.denycurrentbranch"),
         delete_current=_deny(config, "receive.denydeletecurrent"),
-        shallow_update=config.flag("receive.shallowupdate", False),
         log_refs=_log_refs(config),
         bare=is_bare(config, git_dir),
-        options=config.flag("receive.advertisepushoptions", False),
         shared=_shared(config),
         pack_limit=max(0, config.number("gc.autopacklimit", 50)) if joins else 0,
     )

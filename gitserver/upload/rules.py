@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from config.git import FetchLimits
+from config.git import FetchLimits, GitSettings
 from gitserver.upload.policy import SPACE_REFS, RefPolicy, WantRule
 
 
@@ -45,3 +45,8 @@ class UploadRules:
 
 
 DEFAULT_RULES = UploadRules()
+
+
+def space_rules(settings: GitSettings) -> UploadRules:
+    """The rules of every Space under these settings."""
+    return UploadRules(refs=replace(SPACE_REFS, hidden=settings.hidden), limits=settings.fetch)

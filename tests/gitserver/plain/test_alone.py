@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -153,6 +154,62 @@ def test_pushes_race_with_plain_git(world: World) -> None:
     assert len(won) > 5
     assert world.sound() == ""
     assert not list(repo.rglob("*.lock"))
+
+
+POINTS = {
+    "plain:before-ref": ["HEAD:main"],
+    "plain:after-ref": ["HEAD:main"],
+    "plain:before-unlink": ["--atomic", "HEAD:main", ":side", "HEAD:refs/heads/new"],
+    "plain:after-unlink": ["--atomic", "HEAD:main", ":side", "HEAD:refs/heads/new"],
+    "plain:before-packed": ["--atomic", "HEAD:main", ":side", "HEAD:refs/heads/new"],
+    "plain:after-packed": ["--atomic", "HEAD:main", ":side", "HEAD:refs/heads/new"],
+}
+
+
+@pytest.mark.req("GIT-04")
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_in_the_middle_of_a_push(world: World, point: str) -> None:
+    """Old refs or new ones, all of them, and the next push is not held up by what is left."""
+    repo = world.make(commits=4)
+    world.git("branch", "side", "main~1", cwd=repo)
+    before = world.refs()
+    work = world.clone()
+    new = world.commit(work)
+    with program(world, SPACEPORT_FAILPOINTS=f"{point}=exit") as (url, process):
+        world.git("remote", "set-url", "--push", "origin", f"{url}r", cwd=work)
+        assert world.push(work, *POINTS[point])[0]
+        assert process.wait(30) == 137
+    done = sorted(line.split()[2] for line in world.refs()[:-1])
+    assert (world.refs() == before) == (new not in str(world.refs()))
+    if world.refs() != before:
+        assert done == (["refs/heads/main", "refs/heads/new"] if len(POINTS[point]) > 1 else done)
+    assert world.sound() == ""
+    world.git("remote", "set-url", "--push", "origin", world.address(), cwd=work)
+    again = world.commit(work, "again")
+    assert world.push(work, "HEAD:main")[0] == 0
+    assert world.git("rev-parse", "main", cwd=repo) == again
+    assert not list((repo / "objects").glob("tmp_*"))
+
+
+@contextmanager
+def program(world: World, **more: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The plain server as a process of its own on the same repositories."""
+    code = (
+        "import sys; from pathlib import Path; from gitserver.plain.serve import run;"
+        "run(Path(sys.argv[1]), '127.0.0.1', 0, lambda text: print(text, flush=True))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(world.root)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, **more},
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().split()[-1], process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_readers_while_git_repacks(world: World) -> None:
