@@ -36,7 +36,7 @@ def write_logs(
 def _wanted(name: str, checks: Checks) -> bool:
     if checks.log_refs == "always":
         return True
-    wanted = checks.log_refs == "true" or (not checks.log_refs and not checks.bare)
+    wanted = checks.log_refs == "true" or (not checks.log_refs and checks.tree is not None)
     return wanted and (name == "HEAD" or name.startswith(_LOGGED))
 
 

@@ -45,7 +45,12 @@ class Checks:
     log_refs: str = ""
     """`core.logAllRefUpdates`: "always", "true", "false"."""
 
-    bare: bool = False
+    tree: Path | None = None
+    """The working tree; None for a bare repository."""
+
+    proc_receive: tuple[str, ...] = ()
+    """Refs that a proc-receive hook is to handle, which we do not run."""
+
     shared: int | None = None
     """`core.sharedRepository`: the bits that files get besides their own; negative: exactly."""
 
@@ -71,7 +76,7 @@ def rules_of(config: GitConfig, git_dir: Path, common: Path) -> PlainRules:
     return PlainRules(
         upload=_upload(config),
         receive=_receive(config),
-        checks=_checks(config, git_dir),
+        checks=_checks(config, common),
         may_read=config.flag("http.uploadpack", True),
         may_write=config.flag("http.receivepack", False),
         hooks=_hooks_folder(config, git_dir, common),
@@ -184,7 +189,7 @@ def _skip_list(path: str) -> frozenset[str]:
     return frozenset(line.lower() for line in lines if line)
 
 
-def _checks(config: GitConfig, git_dir: Path) -> Checks:
+def _checks(config: GitConfig, common: Path) -> Checks:
     joins = config.flag("receive.autogc", True) and config.number("gc.auto", 6700) > 0
     return Checks(
         force=config.flag("receive.denynonfastforwards", False),
@@ -192,19 +197,22 @@ def _checks(config: GitConfig, git_dir: Path) -> Checks:
         current=_deny(config, "receive.denycurrentbranch"),
         delete_current=_deny(config, "receive.denydeletecurrent"),
         log_refs=_log_refs(config),
-        bare=is_bare(config, git_dir),
+        tree=_tree(config, common),
+        proc_receive=tuple(
+            (value or "").rpartition(":")[2].lstrip("!")
+            for _, value in config.all("receive.procreceiverefs")
+        ),
         shared=_shared(config),
         pack_limit=max(0, config.number("gc.autopacklimit", 50)) if joins else 0,
     )
 
 
-def is_bare(config: GitConfig, git_dir: Path) -> bool:
-    """Whether there is no working tree."""
-    if config.has("core.worktree"):
-        return False
-    if config.has("core.bare"):
-        return config.flag("core.bare", False)
-    return git_dir.name != ".git"
+def _tree(config: GitConfig, common: Path) -> Path | None:
+    elsewhere = config.text("core.worktree")
+    if elsewhere:
+        return (common / elsewhere).resolve()
+    bare = config.flag("core.bare", common.name != ".git")
+    return None if bare else common.parent
 
 
 def _deny(config: GitConfig, name: str) -> str:

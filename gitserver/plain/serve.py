@@ -22,7 +22,9 @@ from gitserver.upload.service import UploadService
 from spaceport.errors import Misconfigured
 from spaceport.pools import Pools
 
-_THREADS = {"git": 32}
+_THREADS = {"git": 128}
+"""A hook holds one for as long as it runs."""
+
 _SHUTDOWN_SECONDS = 30.0
 
 

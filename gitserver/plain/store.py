@@ -55,7 +55,7 @@ class PlainPush:
         """For hooks whose output is no answer to the pusher."""
         self._options = options_environment(storing.push.options)
         self._own = found.common / "objects"
-        self._checkouts = checkouts(found, self._checks.bare)
+        self._checkouts = checkouts(found, self._checks.tree)
 
     def run(self) -> Reasons:
         """Gives the reasons for all that was not stored. Raises `OSError`."""
@@ -109,7 +109,9 @@ class PlainPush:
         checkout = next((c for c in self._checkouts if c.branch == update.ref), None)
         in_tree = checkout is not None and checkout.tree is not None
         reason = ""
-        if in_tree and not update.deleted:
+        if any(update.ref.startswith(start) for start in self._checks.proc_receive):
+            reason = "proc-receive hooks are not run by this server"
+        elif in_tree and not update.deleted:
             reason = self._check_current(update.ref)
         if update.deleted and not reason:
             reason = self._check_delete(update, current=checkout is not None)

@@ -25,9 +25,8 @@ class Checkout:
     tree: Path | None
 
 
-def checkouts(found: Found, bare: bool) -> list[Checkout]:
-    """Every HEAD of the repository, the main one first."""
-    main = None if bare else found.common.parent
+def checkouts(found: Found, main: Path | None) -> list[Checkout]:
+    """Every HEAD of the repository, the main one first; `main`: its working tree, if any."""
     heads = [Checkout(found.common, _branch(found.common), main)]
     folders = found.common / "worktrees"
     if folders.is_dir():

@@ -158,10 +158,8 @@ def test_pushes_race_with_plain_git(world: World) -> None:
 
 POINTS = {
     "plain:before-ref": ["HEAD:main"],
-    "plain:after-ref": ["HEAD:main"],
     "plain:before-unlink": ["--atomic", "HEAD:main", ":side", "HEAD:refs/heads/new"],
     "plain:after-unlink": ["--atomic", "HEAD:main", ":side", "HEAD:refs/heads/new"],
-    "plain:before-packed": ["--atomic", "HEAD:main", ":side", "HEAD:refs/heads/new"],
     "plain:after-packed": ["--atomic", "HEAD:main", ":side", "HEAD:refs/heads/new"],
 }
 
@@ -189,6 +187,21 @@ def test_killed_in_the_middle_of_a_push(world: World, point: str) -> None:
     assert world.push(work, "HEAD:main")[0] == 0
     assert world.git("rev-parse", "main", cwd=repo) == again
     assert not list((repo / "objects").glob("tmp_*"))
+
+
+def test_what_is_not_there_is_refused(world: World) -> None:
+    repo = world.make()
+    world.git("init", "-q", "--bare", "--object-format=sha256", str(world.root / "new.git"))
+    told = world.run("ls-remote", world.address("new.git"))
+    assert told.code and "object format sha256 are not served" in told.err
+    world.config(**{"receive.procReceiveRefs": "refs/for"})
+    work = world.clone()
+    told = world.push(work, "HEAD:refs/for/main", "HEAD:refs/heads/n")
+    assert "proc-receive hooks are not run" in str(told)
+    assert [line.split()[2] for line in world.refs(repo)[:-1]] == [
+        "refs/heads/main",
+        "refs/heads/n",
+    ]
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -302,12 +303,19 @@ def test_borrowed_objects(same: Same) -> None:
 
 
 @pytest.mark.parametrize("where", ["include", "includeif", "worktree", "global"])
-def test_where_settings_come_from(same: Same, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_settings_come_from(
+    same: Same, where: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    text = "[Transfer]\n\tHideRefs = refs/pull # why not\n"
+    (tmp_path / "global").write_text(text)
+    if where == "global":
+        monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "global"))
+
     def case(world: World) -> object:
         repo = world.make()
         world.git("update-ref", "refs/pull/1", "main", cwd=repo)
         extra = world.root / "extra"
-        extra.write_text("[Transfer]\n\tHideRefs = refs/pull # why not\n")
+        extra.write_text(text)
         if where == "include":
             world.config(**{"include.path": "../extra"})
         elif where == "includeif":
@@ -315,8 +323,6 @@ def test_where_settings_come_from(same: Same, where: str, monkeypatch: pytest.Mo
         elif where == "worktree":
             world.config(**{"extensions.worktreeConfig": "true"})
             shutil.copy(extra, repo / "config.worktree")
-        else:
-            monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(extra))
         return ls(world)
 
     assert "refs/pull" not in same(case)[1]

@@ -187,8 +187,10 @@ def test_hooks_and_what_they_are_told(same: Same, name: str) -> None:
     same(case)
 
 
-@pytest.mark.parametrize("name", EVERY)
-@pytest.mark.parametrize("atomic", [(), ("--atomic",)], ids=["each", "atomic"])
+@pytest.mark.parametrize(
+    ("name", "atomic"),
+    [*((name, ()) for name in EVERY), *((name, ("--atomic",)) for name in ("update", EVERY[-1]))],
+)
 def test_hooks_that_refuse(same: Same, name: str, atomic: tuple[str, ...]) -> None:
     def case(world: World) -> object:
         world.make()

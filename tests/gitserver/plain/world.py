@@ -10,6 +10,7 @@ import re
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -154,12 +155,17 @@ class Twins:
 
     def same(self, name: str, case: Case) -> Any:
         """Both, asked the same, answer the same; gives the answer."""
-        answers = []
-        for which, url in (("ours", self.ours), ("gits", self.gits)):
+
+        def ask(which: str, url: str) -> object:
             world = World(self.base / which, url, name)
             world.root.mkdir()
             world.place.mkdir()
-            answers.append((case(world), world.seen))
+            return case(world), world.seen
+
+        with ThreadPoolExecutor(2) as both_at_once:
+            answers: list[Any] = list(
+                both_at_once.map(ask, ("ours", "gits"), (self.ours, self.gits))
+            )
         if answers[0] != answers[1]:
             lines = [pprint.pformat(answer, width=160).splitlines() for answer in answers]
             raise AssertionError("\n".join(difflib.unified_diff(*lines, "ours", "git's", n=1)))
