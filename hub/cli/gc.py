@@ -8,18 +8,21 @@ from spaceport.errors import Unavailable
 
 
 def gc(config: Config = None, data: Data = None) -> None:
-    """Remove what nothing can use any more: environments, checkouts and images of old builds, and
-    git objects that no branch or tag has reached for two weeks; join the packs of repositories."""
+    """Remove what no Space can use any more: git objects that nothing has reached for two weeks,
+    large files, environments, checkouts, images; and join the packs of repositories."""
     from builder.gc import collect  # loads the engines' libraries
+    from gitserver.lfs.collect import collect_objects
     from hub.parts import open_installation
 
     installation = open_installation(settings_of(data, config))
     try:
         context = installation.context
-        failed = _keep_repositories(context)  # needs no engine, so it comes first
+        failed = _keep_repositories(context)  # what is gone from git needs no large file either
+        large = collect_objects(context.large, context.repositories)
+        say(f"Removed {large.objects} large objects: {large.bytes / 1024**2:.1f} MiB.")
         engine = installation.engine()
         keep = context.settings.builder.keep_releases
-        data = context.data.resolve()
+        data = context.data
         collected = collect(context.ledger, engine, data, keep_releases=keep)
     finally:
         installation.close()
@@ -38,7 +41,7 @@ def _keep_repositories(context: HubContext) -> tuple[str, ...]:
     """Look after every repository, beside a server that may be running; gives those that failed."""
     from gitserver.upkeep_all import keep_all
 
-    tally = keep_all(context.repositories, context.data.resolve() / "cache" / "git")
+    tally = keep_all(context.repositories, context.data / "cache" / "git")
     say(
         f"Looked after {tally.repositories} repositories: {tally.packs_before} packs are "
         f"{tally.packs_after} now, {tally.dropped} objects went, "
