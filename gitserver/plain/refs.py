@@ -101,6 +101,7 @@ class RefTransaction:
         self._changes = sorted(changes)
         self._mode = mode
         self._held: list[Path] = []
+        self._going = {change.ref for change in changes if change.new == ZERO}
 
     def prepare(self) -> None:
         """Lock every ref and compare it. Raises `RefTrouble`, or `OSError`."""
@@ -164,7 +165,7 @@ class RefTransaction:
 
     def _in_the_way(self, ref: str, packed: Mapping[str, Packed]) -> str:
         """A ref whose name is a folder of this one's, or the other way round."""
-        going = {change.ref for change in self._changes if change.new == ZERO}
+        going = self._going
         for number in range(2, ref.count("/") + 1):
             above = "/".join(ref.split("/")[:number])
             if above not in going and (above in packed or (self._common / above).is_file()):
