@@ -24,7 +24,7 @@ from gitserver.receive.request import BadRequest
 from gitserver.receive.service import ReceiveService
 from gitserver.receive.spool import PackTooLarge
 from gitserver.upload.service import UploadService
-from spaceport.errors import NotFound
+from spaceport.errors import NotFound, Unavailable
 
 _NO_CACHE = {
     "Cache-Control": "no-cache, max-age=0, must-revalidate",
@@ -112,6 +112,8 @@ class GitHttp:
                 body = await self._upload.advertise(repository, version, rules=admitted.rules)
         except NotFound as error:
             return _text(404, str(error))
+        except Unavailable as error:
+            return _text(503, f"{error}. Try again later.")
         head = line(f"# service=git-{service}".encode()) + FLUSH_PKT if version != 2 else b""
         return web.Response(
             body=head + body,

@@ -88,9 +88,13 @@ class Folder:
 
     def _admit(self, name: str, service: Service) -> Admission | Refusal:
         found = find(self.root, name)
+        try:
+            trusted = found is not None and _trusted(found)
+        except OSError:  # it went meanwhile
+            found = None
         if found is None:
             return Refusal(404, "There is no such repository.")
-        if not _trusted(found):
+        if not trusted:
             _log.warning(
                 "%s is owned by somebody else and not served; to trust it: "
                 "git config --global --add safe.directory %s",

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitserver.durable import sync_folder
-from gitserver.locks import hold_folder
+from gitserver.plain.lock_files import break_stale, create_lock
 from gitserver.refs import HEADER
 from spaceport.failpoints import failpoint
 from spaceport.push import ZERO
@@ -25,7 +25,6 @@ from spaceport.push import ZERO
 _MAX_SYMREF = 5
 _WAIT = 1.0
 _POLL = 0.01
-_MARK = b"spaceport "
 _TOPS = ("refs", "refs/heads", "refs/tags")
 
 Peel = Callable[[str], str | None]
@@ -132,11 +131,11 @@ class RefTransaction:
         while True:
             try:
                 lock.parent.mkdir(parents=True, exist_ok=True)
-                _create(lock)
+                create_lock(lock)
             except FileExistsError as error:
                 if error.filename != str(lock):
                     raise RefTrouble(ref, f"cannot lock ref '{ref}': a ref is in the way") from None
-                if _break_stale(self._common, lock):
+                if break_stale(self._common, lock):
                     continue
                 if time.monotonic() > deadline:
                     text = f"Unable to create '{lock.name}': File exists."
@@ -224,10 +223,10 @@ class RefTransaction:
         deadline = time.monotonic() + _WAIT
         while True:
             try:
-                _create(lock)
+                create_lock(lock)
                 return
             except FileExistsError:
-                if _break_stale(self._common, lock):
+                if break_stale(self._common, lock):
                     continue
                 if time.monotonic() > deadline:
                     ref = self._changes[0].ref
@@ -252,32 +251,6 @@ class RefTransaction:
             if self._mode is not None:
                 os.fchmod(out.fileno(), self._mode)
             os.fsync(out.fileno())
-
-
-def _create(lock: Path) -> None:
-    """Take a lock file; what it says lets others find out that we died."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    with os.fdopen(os.open(lock, flags, 0o666), "wb") as out:
-        out.write(_MARK + f"{os.getpid()}\n".encode())
-
-
-def _break_stale(common: Path, lock: Path) -> bool:
-    """Remove a lock of ours whose process is dead; git's own are left alone. One at a time does
-    that, so that nobody removes what another has taken meanwhile."""
-    mark = hold_folder(common / "refs")
-    if mark is None:
-        return False
-    try:
-        text = lock.read_bytes()[:64]
-        pid = text.removeprefix(_MARK).strip()
-        if not text.startswith(_MARK) or not pid.isdigit() or Path(f"/proc/{int(pid)}").exists():
-            return False
-        lock.unlink()
-    except OSError:
-        return False
-    finally:
-        os.close(mark)
-    return True
 
 
 def _unlike(change: RefChange, now: str) -> str:
