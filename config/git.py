@@ -103,6 +103,7 @@ class GitSettings(BaseModel):
     body_idle: float = Field(20.0, gt=0, description="Silence within a request's body; then 408.")
     deny_force: bool = Field(False, description="Refuse pushes that drop commits of a branch.")
     hidden: tuple[str, ...] = Field(
-        ("refs/pr/", "refs/convert/", "refs/spaceport/"),
-        description="Prefixes of refs that are neither shown nor pushable.",
+        ("refs/convert/", "refs/spaceport/"),
+        description="Prefixes of refs that are neither shown nor pushable. Pull requests "
+        "(refs/pr/) are shown, and never pushable.",
     )

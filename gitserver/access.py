@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from gitserver.repositories import Repositories
+from gitserver.upload.rules import UploadRules
 from spaceport.actor import ANONYMOUS, Actor
 from spaceport.names import SpaceKey
 
@@ -53,6 +54,8 @@ class Admission:
     """Handed on to the hooks with a push."""
     actor: Actor = ANONYMOUS
     """Who it is with their rights, where accounts are known: for what git-lfs asks next."""
+    rules: UploadRules | None = None
+    """How this repository is read, where it is not as all others."""
 
 
 @dataclass(frozen=True)

@@ -10,19 +10,19 @@ import os
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
 from gitserver.history import Commit, parse_commit, walk
+from gitserver.objects.ancestry import reachable_commits
 from gitserver.objects.entry import COMMIT, BadObject
 from gitserver.objects.entry import TREE as TREE_KIND
 from gitserver.objects.store import (
     NoSuchObject,
     Objects,
     ObjectTooLarge,
-    commit_parents,
     commit_tree,
     peel,
 )
@@ -206,22 +206,6 @@ def walk_tree(
                 below.append((folder + entry.name + b"/", entry.oid))
         _check_deadline(deadline, "This folder")
         waiting.extend(reversed(below))
-
-
-def reachable_commits(objects: Objects, tips: Iterable[bytes]) -> set[bytes]:
-    """The ids of all commits that the tips reach; tips may be tags, other kinds are passed over."""
-    waiting = []
-    for tip in tips:
-        oid, kind = peel(objects, tip)
-        if kind == COMMIT:
-            waiting.append(oid)
-    seen = set(waiting)
-    while waiting:
-        for parent in commit_parents(objects.read_as(waiting.pop(), COMMIT)):
-            if parent not in seen:
-                seen.add(parent)
-                waiting.append(parent)
-    return seen
 
 
 def _spellings(name: str) -> tuple[str, str]:

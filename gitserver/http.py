@@ -19,12 +19,12 @@ from gitserver.body import BadEncoding, BodyTooLarge, BodyTooSlow, accepted_enco
 from gitserver.credentials import parse_authorization
 from gitserver.pktline import FLUSH_PKT, PktError, line
 from gitserver.receive.conclude import Pusher
+from gitserver.receive.places import Places
 from gitserver.receive.request import BadRequest
 from gitserver.receive.service import ReceiveService
 from gitserver.receive.spool import PackTooLarge
-from gitserver.repositories import Repositories
 from gitserver.upload.service import UploadService
-from spaceport.errors import NotFound
+from spaceport.errors import NotFound, Unavailable
 
 _NO_CACHE = {
     "Cache-Control": "no-cache, max-age=0, must-revalidate",
@@ -37,12 +37,22 @@ _SERVICES = {f"git-{service}": service for service in Service}
 _ADMISSION = web.RequestKey("gitserver.admission", Admission)
 
 AddressOf = Callable[[web.Request], str]
+NameOf = Callable[[web.Request], tuple[str, str] | None]
+"""The author and name of the repository that an address means; None for what none has."""
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def peer_address(request: web.Request) -> str:
     """The address at the other end of the connection."""
     return request.remote or ""
+
+
+def space_name(request: web.Request) -> tuple[str, str] | None:
+    """Author and name of a Space."""
+    author = repository_name(request.match_info["author"])
+    name = repository_name(request.match_info["name"])
+    return None if author is None or name is None else (author, name)
 
 
 class GitHttp:
@@ -53,23 +63,24 @@ class GitHttp:
 
     def __init__(
         self,
-        repositories: Repositories,
+        places: Places,
         access: GitAccess,
         upload: UploadService,
         receive: ReceiveService,
         *,
         address_of: AddressOf = peer_address,
+        name_of: NameOf | None = None,
     ) -> None:
-        self._repositories = repositories
-        self._settings: GitSettings = repositories.settings
+        self._places = places
+        self._settings: GitSettings = places.settings
+        self._name_of = name_of or space_name
         self._access = access
         self._upload = upload
         self._receive = receive
         self._address_of = address_of
 
-    def add_routes(self, app: web.Application, prefix: str = "/spaces") -> None:
-        """Serve `<prefix>/{author}/{name}[.git]/…`."""
-        base = prefix + "/{author}/{name}"
+    def add_routes(self, app: web.Application, base: str = "/spaces/{author}/{name}") -> None:
+        """Serve `<base>/info/refs` and the rest; `name_of` knows what the parts of `base` mean."""
         add = app.router.add_route
         add("GET", base + "/info/refs", self._advertise)
         for service, handler in (
@@ -91,16 +102,18 @@ class GitHttp:
         admitted = await self._admit(request, service)
         if isinstance(admitted, web.Response):
             return admitted
-        repository = self._repositories.path(admitted.key)
+        repository = self._places.path(admitted.key)
         version = protocol_version(request.headers.get("Git-Protocol"))
         try:
             if service is Service.RECEIVE_PACK:
-                version = 0
-                body = await self._receive.advertise(admitted.key)
+                version = version if version == 1 else 0  # there is no v2 of pushing
+                body = await self._receive.advertise(admitted.key, version)
             else:
-                body = await self._upload.advertise(repository, version)
+                body = await self._upload.advertise(repository, version, rules=admitted.rules)
         except NotFound as error:
             return _text(404, str(error))
+        except Unavailable as error:
+            return _text(503, f"{error}. Try again later.")
         head = line(f"# service=git-{service}".encode()) + FLUSH_PKT if version != 2 else b""
         return web.Response(
             body=head + body,
@@ -114,7 +127,9 @@ class GitHttp:
             return admitted
         version = protocol_version(request.headers.get("Git-Protocol"))
         body = self._body(request, self._most(Service.UPLOAD_PACK))
-        answer = self._upload.serve(self._repositories.path(admitted.key), version, body)
+        answer = self._upload.serve(
+            self._places.path(admitted.key), version, body, rules=admitted.rules
+        )
         return await self._stream(request, Service.UPLOAD_PACK, answer)
 
     async def _receive_pack(self, request: web.Request) -> web.StreamResponse:
@@ -148,10 +163,10 @@ class GitHttp:
         return self._settings.push.pack_bytes + self._settings.push.command_bytes
 
     async def _admit(self, request: web.Request, service: Service) -> Admission | web.Response:
-        name = repository_name(request.match_info["name"])
-        author = repository_name(request.match_info["author"])
-        if name is None or author is None:
+        named = self._name_of(request)
+        if named is None:
             return _text(404, "There is no such repository.")
+        author, name = named
         credentials: Credentials = parse_authorization(request.headers.get("Authorization"))
         answer = await self._access.admit(
             credentials, author, name, service, self._address_of(request)

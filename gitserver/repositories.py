@@ -18,12 +18,17 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 from config.git import GitSettings
 from gitserver.building import Leaf, NewObjects, Signature
 from gitserver.durable import sync_folder, write_synced
 from gitserver.locks import LOCK_FILE, hold_folder, write_lock
+from gitserver.receive.places import Reasons, Storing
+from gitserver.receive.quarantine import Quarantine, open_quarantine
+from gitserver.receive.rules import SPACE_RULES, ReceiveRules
+from gitserver.receive.store import store_push
 from gitserver.refs import HEADER, Refs, read_refs
 from spaceport.errors import Conflict, Invalid, NotFound
 from spaceport.failpoints import failpoint
@@ -40,6 +45,8 @@ class Repositories:
     def __init__(self, root: Path, settings: GitSettings) -> None:
         self.root = root
         self.settings = settings
+        refs = replace(SPACE_RULES.refs, hidden=settings.hidden)
+        self._rules = replace(SPACE_RULES, refs=refs)
         for name in ("incoming", "new", "trash"):
             (root / name).mkdir(parents=True, exist_ok=True)
 
@@ -123,6 +130,34 @@ class Repositories:
     def lock(self, key: SpaceKey) -> AbstractContextManager[None]:
         """Hold the repository for writing, here and in every other process."""
         return write_lock(self.path(key), self.settings.lock_wait)
+
+    def objects(self, key: SpaceKey) -> tuple[Path, ...]:
+        """The folder of its objects; repositories here borrow nothing from each other."""
+        return (self.path(key) / "objects",)
+
+    def rules(self, key: SpaceKey) -> ReceiveRules:
+        """The rules of a Space, the same for all."""
+        return self._rules
+
+    def shown(self, key: SpaceKey) -> Mapping[str, str]:
+        """All refs by name; raises as `refs`."""
+        return self.refs(key).ids
+
+    def open_quarantine(self, key: SpaceKey) -> Quarantine:
+        """A fresh quarantine for a push."""
+        return open_quarantine(*self.scratch(key))
+
+    def scratch(self, key: SpaceKey) -> tuple[Path, str]:
+        """Where quarantines go, and how their names begin."""
+        return self.root / "incoming", key
+
+    def join_packs_at(self, key: SpaceKey) -> int:
+        """From how many packs on small ones are joined."""
+        return self.settings.join_packs_at
+
+    def store(self, key: SpaceKey, storing: Storing) -> Reasons:
+        """Store a push, all refs in one durable step (see `Places.store`)."""
+        return store_push(self.path(key), self.lock(key), self.settings, storing)
 
     def sweep(self) -> int:
         """Remove what dead processes left; what a living one holds stays. Gives their number."""

@@ -245,6 +245,7 @@ class Maintenance:
             file = store.loose_file(oid)
             if file is not None and (oid in kept or (drops and not self._is_young(file))):
                 file.unlink(missing_ok=True)
+        failpoint("upkeep:after-loose")
         if drops:  # git's commit graphs may name commits that are gone
             info = self._repo / "objects" / "info"
             for name in ("commit-graph", "commit-graphs/commit-graph-chain"):
@@ -262,11 +263,17 @@ class Maintenance:
         sync_folder(self._folder)
 
     def _sweep(self) -> None:
-        """Remove drafts of runs that died."""
-        for path in self._folder.glob("tmp_*"):
+        """Remove drafts of runs that died, and what belongs to no pack that readers find."""
+        stray = [path for path in self._folder.glob("pack-*") if self._is_stray(path)]
+        for path in [*self._folder.glob("tmp_*"), *stray]:
             with suppress(OSError):
                 if time.time() - path.stat().st_mtime > LEAST_GRACE:
                     path.unlink()
+
+    def _is_stray(self, path: Path) -> bool:
+        """A crash between two renames leaves a pack without an index, or the ages of no pack."""
+        index = path.with_suffix(".idx")
+        return not index.exists() and not index.with_suffix(_ASIDE).exists()
 
     def _prove(self, store: ObjectStore, tips: list[bytes], draft: Draft) -> None:
         if self._proofs is None:

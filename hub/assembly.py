@@ -21,6 +21,7 @@ from gitserver.http import GitHttp, peer_address
 from gitserver.lfs.desk import Desk
 from gitserver.lfs.http import add_lfs
 from gitserver.receive.service import ReceiveService
+from gitserver.upload.rules import space_rules
 from gitserver.upload.service import UploadService
 from hooks.post_receive import Places
 from hooks.push_hooks import PushHooks
@@ -139,7 +140,8 @@ class Server:
             large_of=context.large.files_of,
         )
         places = Places(settings.hub_url, settings.space_url)
-        self._upload = UploadService(settings.data / "cache" / "git", pools)
+        rules = space_rules(settings.git)
+        self._upload = UploadService(settings.data / "cache" / "git", pools, rules)
         self._receive = ReceiveService(
             context.repositories,
             PushHooks(ledger, context.repositories, places, has_large=context.large.has),

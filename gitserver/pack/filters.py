@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -55,6 +56,19 @@ ALL = Filter()
 def parse_filter(spec: str) -> Filter:
     """Raises `BadFilter`. `sparse:oid` is refused: it would let a client spend our time freely."""
     return _parse(spec, _MAX_PARTS)
+
+
+def filter_parts(spec: str) -> Iterator[tuple[str, int | None]]:
+    """The kinds of filter that a sound specification is made of, with the N of `tree:N`."""
+    name, _, value = spec.partition(":")
+    if name == "combine":
+        yield "combine", None
+        for piece in value.split("+"):
+            yield from filter_parts(unquote(piece))
+    elif name == "tree":
+        yield "tree", _number(spec, value)
+    else:
+        yield spec.partition("=")[0], None
 
 
 def _parse(spec: str, parts: int) -> Filter:

@@ -15,6 +15,7 @@ from gitserver.objects.index import Row, write_index
 from gitserver.pack.cruft import SUFFIX, mtimes_file
 from gitserver.pack.make import PackMaker, PackSink, pack_header
 from gitserver.pack.store import ObjectStore
+from spaceport.failpoints import failpoint
 
 _READ = 1 << 20
 
@@ -48,6 +49,7 @@ class Draft:
             mtimes.unlink(missing_ok=True)
             write_synced(mtimes, mtimes_file(self.ages, self.checksum))
         self.pack.rename(final)
+        failpoint("upkeep:between-renames")
         self.index.rename(final.with_suffix(".idx"))
         return final
 

@@ -43,7 +43,7 @@ class ObjectStore:
     def __init__(self, objects: Path) -> None:
         self.folder = objects
         self._cache = BaseCache()
-        self._folders = _with_alternates(objects)
+        self._folders = with_alternates(objects)
         self._packs: dict[Path, PackFile] = {}
         self._order: list[PackFile] = []
         self._stamp: tuple[int, ...] = ()
@@ -154,7 +154,7 @@ class ObjectStore:
         return changed
 
 
-def _with_alternates(objects: Path) -> list[Path]:
+def with_alternates(objects: Path) -> list[Path]:
     """The folder and those that its `info/alternates` name, each once."""
     folders = [objects]
     for folder in folders:

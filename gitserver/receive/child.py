@@ -14,6 +14,7 @@ import gitserver
 from config.git import GitSettings
 from gitserver.receive.job import Job, Result
 from gitserver.receive.quarantine import Quarantine
+from gitserver.receive.rules import FsckRules
 
 _log = logging.getLogger(__name__)
 _ROOT = str(Path(gitserver.__file__).parent.parent)
@@ -24,14 +25,18 @@ _PROGRAM = (
 
 
 def make_job(
-    quarantine: Quarantine, objects: Path, tips: tuple[str, ...], settings: GitSettings
+    quarantine: Quarantine,
+    objects: tuple[Path, ...],
+    tips: tuple[str, ...],
+    settings: GitSettings,
+    fsck: FsckRules,
 ) -> Job:
     """The job for the pack received into `quarantine`."""
     push, check = settings.push, settings.check
     return Job(
         pack=str(quarantine.pack),
         quarantine=str(quarantine.folder),
-        objects=str(objects),
+        objects=tuple(map(str, objects)),
         tips=tips,
         max_objects=push.objects,
         max_inflated=push.inflated_bytes,
@@ -45,6 +50,9 @@ def make_job(
         memory=check.memory,
         cpu=check.cpu,
         keep=check.base_cache,
+        fsck=fsck.on,
+        levels=dict(fsck.levels),
+        skip=tuple(fsck.skip),
     )
 
 

@@ -30,10 +30,15 @@ class Closure:
     def __init__(self) -> None:
         self._needed: dict[bytes, int] = {}
         self._conflicts: list[bytes] = []
+        self._unreadable: list[bytes] = []
         self._folders: dict[bytes, tuple[int, tuple[tuple[bytes, int], ...]]] = {}
         self.gitmodules: set[bytes] = set()
         self.symlinks: set[bytes] = set()
         self.gitattributes: set[bytes] = set()
+
+    def unreadable(self, oid: bytes) -> None:
+        """A new object of which nobody can tell what it names."""
+        self._unreadable.append(oid)
 
     def commit(self, data: bytes) -> None:
         self._need(commit_tree(data), TREE)
@@ -57,6 +62,7 @@ class Closure:
     def missing(self, new: dict[bytes, int], store: Objects) -> list[str]:
         """In words, what is not there or of another kind than it is named as; the first few."""
         found: list[str] = [f"{oid.hex()} is named as two kinds" for oid in self._conflicts]
+        found += [f"{oid.hex()} cannot be read" for oid in self._unreadable]
         for oid, kind in self._needed.items():
             have = new.get(oid)
             if have is None:

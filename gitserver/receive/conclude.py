@@ -19,19 +19,19 @@ from gitserver.receive.child import examine_pack, join_packs, make_job
 from gitserver.receive.closure import describe_tip
 from gitserver.receive.hooks import Progress, PushHooks
 from gitserver.receive.job import Result
+from gitserver.receive.places import Places, Reasons, Storing
 from gitserver.receive.quarantine import Quarantine
 from gitserver.receive.report import Report, refuse_all, unpack_failed
 from gitserver.receive.request import PushRequest
-from gitserver.receive.store import count_packs, size_on_disk, store_push
+from gitserver.receive.rules import ReceiveRules
+from gitserver.receive.store import count_packs, size_on_disk
 from gitserver.receive.verdict import (
-    Reasons,
     all_or_none,
     refuse_by_hooks,
     refuse_kinds,
     refuse_names,
     refuse_objects,
 )
-from gitserver.repositories import Repositories
 from spaceport.errors import SpaceportError
 from spaceport.names import SpaceKey
 from spaceport.pools import Pools
@@ -54,9 +54,9 @@ class Pusher:
 class Concluder:
     """Carries pushes from quarantine to their end."""
 
-    def __init__(self, repositories: Repositories, hooks: PushHooks, pools: Pools) -> None:
-        self._repositories = repositories
-        self._settings = repositories.settings
+    def __init__(self, places: Places, hooks: PushHooks, pools: Pools) -> None:
+        self._places = places
+        self._settings = places.settings
         self._hooks = hooks
         self._pools = pools
         self._children = asyncio.Semaphore(self._settings.check.children)
@@ -94,35 +94,39 @@ class Concluder:
         quarantine: Quarantine,
         say: Progress,
     ) -> Report:
-        result = await self._examine(key, request, quarantine)
+        rules = await self._pools.run("git", self._places.rules, key)
+        result = await self._examine(key, request, quarantine, rules)
         if result.error:
             reason = _DISK_FULL if result.no_space else result.error
             return unpack_failed(request.updates, reason)
         refusal = refuse_objects(result, request.shallow)
         if refusal is not None:
             return refuse_all(request.updates, refusal.reason, *refusal.messages)
-        reasons = refuse_names(request.updates, self._settings)
-        reasons.update(refuse_kinds(request.updates, result.tips))
+        if result.warnings:
+            say("\n".join(f"warning: {text}" for text in result.warnings))
+        reasons = refuse_names(request.updates, self._settings, rules)
+        reasons.update(refuse_kinds(request.updates, result.tips, rules))
         push = _push(key, pusher, request, reasons)
         rejections = await self._ask(push, quarantine, say)
         reasons.update(refuse_by_hooks(rejections))
         atomic = request.can("atomic")
         if atomic:
             reasons = all_or_none(request.updates, reasons)
-        reasons = await self._pools.run(
-            "git", self._store, key, request, reasons, quarantine, result.name
-        )
+        storing = Storing(request, reasons, quarantine, result.name, push, say)
+        reasons = await self._pools.run("git", self._store, key, storing)
         lines = await self._announce(_push(key, pusher, request, reasons))
         await self._tidy(key)
         messages = [rejection.message for rejection in rejections if rejection.message]
         refs = {update.ref: reasons.get(update.ref, "") for update in request.updates}
         return Report(refs=refs, messages=(*dict.fromkeys(messages), *lines))
 
-    async def _examine(self, key: SpaceKey, request: PushRequest, quarantine: Quarantine) -> Result:
-        objects = self._repositories.path(key) / "objects"
+    async def _examine(
+        self, key: SpaceKey, request: PushRequest, quarantine: Quarantine, rules: ReceiveRules
+    ) -> Result:
+        objects = await self._pools.run("git", self._places.objects, key)
         if not await self._pools.run("git", _has_objects, quarantine):
             return await self._pools.run("git", _describe_tips, objects, request)
-        job = make_job(quarantine, objects, request.tips, self._settings)
+        job = make_job(quarantine, objects, request.tips, self._settings, rules.fsck)
         async with self._children:
             return await examine_pack(job, quarantine.mark, self._settings.check.wall)
 
@@ -142,45 +146,30 @@ class Concluder:
             return [Rejection(update.ref, reason, "Try again later.") for update in push.updates]
 
     def _check(self, push: Push, quarantine: Quarantine, say: Progress) -> list[Rejection]:
-        objects = self._repositories.path(push.space) / "objects"
         push.detail["pack_bytes"] = str(size_on_disk(quarantine.folder))
-        with Objects(quarantine.folder, objects) as readable:
+        with Objects(quarantine.folder, *self._places.objects(push.space)) as readable:
             return self._hooks.check(push, readable, say)
 
-    def _store(
-        self,
-        key: SpaceKey,
-        request: PushRequest,
-        reasons: Reasons,
-        quarantine: Quarantine,
-        pack: str,
-    ) -> Reasons:
-        if all(update.ref in reasons for update in request.updates):
-            return reasons
-        return store_push(
-            self._repositories,
-            key,
-            request.updates,
-            reasons,
-            request.can("atomic"),
-            quarantine,
-            pack,
-        )
+    def _store(self, key: SpaceKey, storing: Storing) -> Reasons:
+        return self._places.store(key, storing) if storing.open_updates else storing.refused
 
     async def _tidy(self, key: SpaceKey) -> None:
         """Have the packs joined, off the path of the push, once there are many (GIT-36)."""
-        objects = self._repositories.path(key) / "objects"
-        packs = await self._pools.run("git", count_packs, objects)
-        if packs < self._settings.join_packs_at or key in self._joining:
+        if not await self._pools.run("git", self._due, key) or key in self._joining:
             return
+        (objects, *_) = await self._pools.run("git", self._places.objects, key)
         task = asyncio.ensure_future(self._join(key, objects))
         self._joining[key] = task
         task.add_done_callback(lambda _: self._joining.pop(key, None))
 
+    def _due(self, key: SpaceKey) -> bool:
+        most = self._places.join_packs_at(key)
+        return most > 0 and count_packs(self._places.objects(key)[0]) >= most
+
     async def _join(self, key: SpaceKey, objects: Path) -> None:
         try:
-            incoming = self._repositories.root / "incoming"
-            await join_packs(objects, incoming, key, self._settings)
+            incoming, name = self._places.scratch(key)
+            await join_packs(objects, incoming, name, self._settings)
         except (OSError, TimeoutError) as error:
             _log.warning("joining packs of %s failed: %s", key, error)
 
@@ -217,9 +206,9 @@ def _has_objects(quarantine: Quarantine) -> bool:
     return head != b"PACK\0\0\0\2\0\0\0\0"
 
 
-def _describe_tips(folder: Path, request: PushRequest) -> Result:
+def _describe_tips(folders: tuple[Path, ...], request: PushRequest) -> Result:
     """For a push without objects: its tips must be here already."""
-    with Objects(folder) as objects:
+    with Objects(*folders) as objects:
         return Result(tips=tuple(describe_tip(objects, oid) for oid in request.tips))
 
 

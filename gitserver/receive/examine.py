@@ -23,13 +23,13 @@ from gitserver.receive.closure import Closure, describe_tip
 from gitserver.receive.fsck.gitmodules import MAX_BYTES as MAX_GITMODULES
 from gitserver.receive.fsck.gitmodules import check_gitmodules
 from gitserver.receive.fsck.headers import Problem, check_commit, check_tag
+from gitserver.receive.fsck.judge import Judge
 from gitserver.receive.fsck.names import is_dot_file, is_gitmodules
 from gitserver.receive.fsck.trees import TreeChecker
 from gitserver.receive.job import Job, Result
 from gitserver.receive.newfiles import paths_of
 from gitserver.receive.scan import Found, PackRefused, Scanner
 
-_MOST_PROBLEMS = 20
 _SPECIAL = b".gG\xe2\xef"
 """What the spellings of `.gitmodules` and its like begin with."""
 
@@ -42,23 +42,27 @@ class Examination:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._quarantine = Path(job.quarantine)
-        self._store = Objects(Path(job.objects))
+        self._folders = tuple(map(Path, job.objects))
+        self._store = Objects(*self._folders)
         self._closure = Closure()
         self._trees = TreeChecker(self._on_entry)
-        self._problems: list[str] = []
+        self._judge = Judge(job)
 
     def run(self) -> Result:
         """Raises `PackRefused`, `BadObject`, `MemoryError` or `OSError`; else the verdict."""
         found, checksum = self._read_pack()
         name = self._keep(found, checksum) if found.oids else ""
-        with Objects(self._quarantine, Path(self._job.objects)) as both:
-            self._check_special_blobs(found, both)
+        problems, warnings = self._judge.problems, self._judge.warnings
+        with Objects(self._quarantine, *self._folders) as both:
+            if self._job.fsck:
+                self._check_special_blobs(found, both)
             for text in self._closure.too_deep(self._job.max_folders, self._job.max_path):
-                self._problems.append(f"largePathname: {text}")
-            if self._problems:  # such objects are not to be walked
-                return Result(name=name, problems=tuple(self._problems))
+                problems.append(f"largePathname: {text}")
+            if problems:  # such objects are not to be walked
+                return Result(name=name, problems=tuple(problems))
             return Result(
                 name=name,
+                warnings=tuple(warnings),
                 objects=len(found.kinds),
                 missing=tuple(self._closure.missing(found.kinds, self._store)),
                 too_large=tuple(paths_of(both, found.kinds, found.too_large, self._job.tips)),
@@ -125,14 +129,21 @@ class Examination:
         if kind == TREE:
             self._on_tree(oid, data)
             return
-        problems = list(check_commit(data) if kind == COMMIT else check_tag(data))
-        self._report(kind, oid, problems)
-        if not problems:
+        if self._job.fsck:
+            problems = list(check_commit(data) if kind == COMMIT else check_tag(data))
+            if self._judge.report(kind, oid, problems):
+                return
+        try:
             (self._closure.commit if kind == COMMIT else self._closure.tag)(data)
+        except BadObject:  # git cannot read it either, whatever its checks are told to pass
+            self._closure.unreadable(oid)
 
     def _on_tree(self, oid: bytes, data: bytes) -> None:
         lines, problems = self._trees.check(data)
-        self._report(TREE, oid, problems)
+        if self._job.fsck:
+            self._judge.report(TREE, oid, problems)
+        if any(message_id == "badTree" for message_id, _ in problems):
+            self._closure.unreadable(oid)
         self._closure.tree(oid, lines)
 
     def _on_entry(self, entry: Entry) -> None:
@@ -147,11 +158,12 @@ class Examination:
 
     def _check_special_blobs(self, found: Found, objects: Objects) -> None:
         for oid in self._closure.gitmodules:
-            self._report(BLOB, oid, list(self._check_gitmodules(oid, objects)))
+            self._judge.report(BLOB, oid, list(self._check_gitmodules(oid, objects)))
         for oid in self._closure.gitattributes & found.kinds.keys():
-            self._report(BLOB, oid, list(_check_attributes(oid, objects, self._job.max_object)))
+            found_here = list(_check_attributes(oid, objects, self._job.max_object))
+            self._judge.report(BLOB, oid, found_here)
         for oid in self._closure.symlinks & found.kinds.keys():
-            self._report(BLOB, oid, list(_check_link(oid, objects, self._job.max_symlink)))
+            self._judge.report(BLOB, oid, list(_check_link(oid, objects, self._job.max_symlink)))
 
     def _check_gitmodules(self, oid: bytes, objects: Objects) -> list[Problem]:
         try:
@@ -163,11 +175,6 @@ class Examination:
         if kind != BLOB:
             return [("gitmodulesBlob", f"non-blob found at .gitmodules: a {NAMES[kind]}")]
         return list(check_gitmodules(data))
-
-    def _report(self, kind: int, oid: bytes, problems: list[Problem]) -> None:
-        for message_id, text in problems:
-            if len(self._problems) < _MOST_PROBLEMS:
-                self._problems.append(f"{message_id}: {text} ({NAMES[kind]} {oid.hex()})")
 
 
 def _check_link(oid: bytes, objects: Objects, limit: int) -> list[Problem]:

@@ -13,7 +13,7 @@ class Job:
 
     pack: str  # the received pack; its trailer has been compared with its hash already
     quarantine: str  # an `objects` folder: the result goes to its `pack/`
-    objects: str  # the repository's own `objects` folder
+    objects: tuple[str, ...]  # the repository's own `objects` folder, then borrowed ones
     tips: tuple[str, ...]  # new ids of refs
     max_objects: int
     max_inflated: int
@@ -27,6 +27,9 @@ class Job:
     memory: int
     cpu: int
     keep: int
+    fsck: bool = True  # whether the form of objects is checked beyond what must be read
+    levels: dict[str, str] = field(default_factory=dict)  # `rules.FsckRules`
+    skip: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -34,7 +37,8 @@ class Job:
     @classmethod
     def from_json(cls, text: str) -> Job:
         fields = json.loads(text)
-        return cls(**{**fields, "tips": tuple(fields["tips"])})
+        lists = {name: tuple(fields[name]) for name in ("objects", "tips", "skip")}
+        return cls(**{**fields, **lists})
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class Result:
     name: str = ""  # `pack-…`, without suffix, in the quarantine; empty for a pack without objects
     objects: int = 0
     problems: tuple[str, ...] = ()  # "messageId: text (object …)"
+    warnings: tuple[str, ...] = ()  # the same for what the rules let pass
     missing: tuple[str, ...] = ()  # what is referred to and is nowhere
     too_large: tuple[tuple[str, int], ...] = ()  # path and bytes of objects above the limit
     tips: tuple[Tip, ...] = field(default=())
@@ -71,6 +76,7 @@ class Result:
             name=str(stored["name"]),
             objects=int(stored["objects"]),
             problems=tuple(stored["problems"]),
+            warnings=tuple(stored["warnings"]),
             missing=tuple(stored["missing"]),
             too_large=tuple((path, size) for path, size in stored["too_large"]),
             tips=tuple(Tip(**tip) for tip in stored["tips"]),

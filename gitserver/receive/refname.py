@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from config.git import PushLimits
+from gitserver.upload.policy import RefPolicy
 
-PUSHABLE = ("refs/heads/", "refs/tags/")
 _FORBIDDEN = frozenset(" ~^:?*[\\\x7f")
 
 
-def refused_name(ref: str, limits: PushLimits, hidden: tuple[str, ...]) -> str | None:
+def refused_name(
+    ref: str, limits: PushLimits, policy: RefPolicy, *, plain: bool = True
+) -> str | None:
     """Why nobody may push to a ref of this name, as git says it; None if it is fine.
 
-    `ref` was decoded with `surrogateescape`: what is no UTF-8 has surrogates in it.
+    `ref` was decoded with `surrogateescape`: what is no UTF-8 has surrogates in it. `plain`: it
+    must be UTF-8 and no component may look like an option, which is more than git asks for.
     """
-    if ref == "HEAD" or ref.startswith(hidden):
+    if ref == "HEAD" and plain:
         return "deny updating a hidden ref"
-    if not well_formed(ref, limits):
+    if not (well_formed(ref, limits) if plain else _well_formed_for_git(ref)):
         return "funny refname"
-    if not ref.startswith(PUSHABLE):
-        return "deny updating a hidden ref"
-    return None
+    return None if policy.visible(ref) else "deny updating a hidden ref"
 
 
 def well_formed(ref: str, limits: PushLimits) -> bool:
@@ -30,21 +31,26 @@ def well_formed(ref: str, limits: PushLimits) -> bool:
         size = len(ref.encode())
     except UnicodeEncodeError:
         return False
-    if size > limits.ref_name_bytes or not ref.startswith("refs/") or ref.endswith("."):
+    return (
+        size <= limits.ref_name_bytes
+        and _well_formed_for_git(ref)
+        and all(_good_component(part, limits) for part in ref.split("/"))
+    )
+
+
+def _well_formed_for_git(ref: str) -> bool:
+    if not ref.startswith("refs/") or ref.endswith(".") or ".." in ref or "@{" in ref:
         return False
-    if any(char < " " or char in _FORBIDDEN for char in ref) or ".." in ref or "@{" in ref:
+    if any(char < " " or char in _FORBIDDEN for char in ref):
         return False
     parts = ref.split("/")
-    return len(parts) >= 3 and all(_good_component(part, limits) for part in parts)
+    return len(parts) >= 3 and not any(
+        not part or part.startswith(".") or part.endswith(".lock") for part in parts
+    )
 
 
 def _good_component(part: str, limits: PushLimits) -> bool:
-    return (
-        0 < len(part.encode()) <= limits.component_bytes
-        and not part.startswith((".", "-"))
-        and not part.endswith(".lock")
-        and part != "@"
-    )
+    return len(part.encode()) <= limits.component_bytes and not part.startswith("-") and part != "@"
 
 
 def clashing(refs: Iterable[str]) -> set[str]:

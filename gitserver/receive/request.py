@@ -6,12 +6,13 @@ commands, flush [, push options, flush] [, pack]
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import Enum
 
 from config.git import PushLimits
 from gitserver.pktline import FLUSH, Packet, PktParser, strip_newline
-from spaceport.push import ZERO, RefUpdate
+from spaceport.push import RefUpdate
 
 CAPABILITIES = (
     "report-status",
@@ -64,6 +65,10 @@ class RequestParser:
     """Fed bytes; once `state` is `PACK` or `DONE`, `request` is complete and `rest` follows it."""
 
     limits: PushLimits
+    offered: Collection[str] = CAPABILITIES
+    lenient: bool = False
+    """Whether a ref that is not there may be deleted, as git lets one."""
+
     state: State = State.COMMANDS
     request: PushRequest = PushRequest()
     _packets: PktParser = field(default_factory=PktParser)
@@ -111,12 +116,15 @@ class RequestParser:
         line = packet
         if not self._updates and b"\0" in line:
             line, _, words = line.partition(b"\0")
-            self._capabilities = _capabilities(strip_newline(words))
+            self._capabilities = _capabilities(strip_newline(words), self.offered)
         line = strip_newline(line)
         if _SHALLOW.fullmatch(line):
             self._shallow = True
             return
-        self._updates.append(_update(line))
+        update = _update(line)
+        if update.created and update.deleted and not self.lenient:
+            raise BadRequest("a command that neither creates nor deletes")
+        self._updates.append(update)
 
     def _option(self, packet: Packet) -> None:
         if packet is FLUSH:
@@ -138,10 +146,10 @@ class RequestParser:
         )
 
 
-def _capabilities(words: bytes) -> frozenset[str]:
+def _capabilities(words: bytes, offered: Collection[str]) -> frozenset[str]:
     asked = frozenset(words.decode("utf-8", "replace").split())
     for word in asked:
-        if word not in CAPABILITIES and not word.startswith(_VALUED):
+        if word not in offered and not word.startswith(_VALUED):
             raise BadRequest(f"this server never offered {word[:100]!r}")
     return asked
 
@@ -151,6 +159,4 @@ def _update(line: bytes) -> RefUpdate:
     if match is None:
         raise BadRequest("a line that is no command of a push")
     old, new, ref = match[1].decode(), match[2].decode(), match[3]
-    if old == new == ZERO:
-        raise BadRequest("a command that neither creates nor deletes")
     return RefUpdate(ref.decode("utf-8", "surrogateescape"), old, new)

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from typing import TypeVar
 
-from gitserver.pktline import FLUSH_PKT, pkt
+from gitserver.pktline import FLUSH_PKT, line, pkt
 from gitserver.receive.conclude import Concluder, Pusher
 from gitserver.receive.hooks import Progress, PushHooks
-from gitserver.receive.quarantine import Quarantine, open_quarantine
+from gitserver.receive.places import Places
+from gitserver.receive.quarantine import Quarantine
 from gitserver.receive.report import (
     Report,
     encode,
@@ -18,10 +19,9 @@ from gitserver.receive.report import (
     remote_lines,
     unpack_failed,
 )
-from gitserver.receive.request import CAPABILITIES, PushRequest, RequestParser, State
-from gitserver.receive.spool import Spool
+from gitserver.receive.request import PushRequest, RequestParser, State
+from gitserver.receive.spool import PackTooLarge, Spool
 from gitserver.receive.verdict import refuse_list
-from gitserver.repositories import Repositories
 from spaceport.names import SpaceKey
 from spaceport.pools import Pools
 from spaceport.push import ZERO
@@ -29,17 +29,18 @@ from spaceport.push import ZERO
 AGENT = "spaceport"
 _PIECE = 1 << 20
 _KEEP_ALIVE_SECONDS = 5.0
+CUT_OFF = "the pack is cut off or its checksum is wrong"
 _T = TypeVar("_T")
 
 
 class ReceiveService:
     """One for each server. Everything that blocks runs on pool "git"."""
 
-    def __init__(self, repositories: Repositories, hooks: PushHooks, pools: Pools) -> None:
-        self._repositories = repositories
-        self._settings = repositories.settings
+    def __init__(self, places: Places, hooks: PushHooks, pools: Pools) -> None:
+        self._places = places
+        self._settings = places.settings
         self._pools = pools
-        self._concluder = Concluder(repositories, hooks, pools)
+        self._concluder = Concluder(places, hooks, pools)
         self._running: set[asyncio.Task[Report]] = set()
 
     @property
@@ -53,20 +54,22 @@ class ReceiveService:
             await asyncio.wait(self._running, timeout=within)
         await self._concluder.close()
 
-    async def advertise(self, key: SpaceKey) -> bytes:
-        """The refs that may be pushed, in protocol v0. Raises `NotFound`."""
-        refs = await self._pools.run("git", self._repositories.refs, key)
-        words = f"{' '.join(CAPABILITIES)} agent={AGENT}".encode()
+    async def advertise(self, key: SpaceKey, version: int = 0) -> bytes:
+        """The refs that may be pushed, in protocol v0, or v1 where that is asked for; there is no
+        v2 of pushing. Raises `NotFound`."""
+        rules = await self._pools.run("git", self._places.rules, key)
+        shown = await self._pools.run("git", self._places.shown, key)
+        words = f"{' '.join(rules.capabilities)} agent={AGENT}".encode()
         visible = [
             (oid.encode(), ref.encode("utf-8", "surrogateescape"))
-            for ref, oid in sorted(refs.ids.items())
-            if not ref.startswith(self._settings.hidden)
+            for ref, oid in sorted(shown.items())
+            if rules.refs.visible(ref)
         ] or [(ZERO.encode(), b"capabilities^{}")]
         lines = [
             pkt(oid + b" " + ref + (b"" if number else b"\0" + words) + b"\n")
             for number, (oid, ref) in enumerate(visible)
         ]
-        return b"".join(lines) + FLUSH_PKT
+        return (line(b"version 1") if version == 1 else b"") + b"".join(lines) + FLUSH_PKT
 
     async def serve(
         self,
@@ -84,7 +87,8 @@ class ReceiveService:
         cannot be stored; nothing is kept then. A client that leaves while its pack is being sent
         leaves nothing behind; one that leaves later has pushed.
         """
-        parser = RequestParser(self._settings.push)
+        rules = await self._pools.run("git", self._places.rules, key)
+        parser = RequestParser(self._settings.push, rules.capabilities, rules.delete_absent)
         while parser.state in (State.COMMANDS, State.OPTIONS):
             data = await anext(body, None)
             if data is None:
@@ -95,19 +99,20 @@ class ReceiveService:
         if not request.updates:
             return
         quarantine = await self._open(key)
-        whole = True
+        trouble = ""
         try:
             if parser.state is State.PACK:
-                whole = await self._spool(quarantine, parser.take_rest(), body, stays_open)
+                limit = rules.pack_bytes or self._settings.push.pack_bytes
+                spool = Spool(quarantine.pack, limit)
+                trouble = await self._spool(spool, parser.take_rest(), body, stays_open)
         except BaseException:
             await _to_the_end(self._pools.run("git", quarantine.discard))
             raise
-        async for piece in self._finish(key, pusher, request, quarantine, whole):
+        async for piece in self._finish(key, pusher, request, quarantine, trouble):
             yield piece
 
     async def _open(self, key: SpaceKey) -> Quarantine:
-        incoming = self._repositories.root / "incoming"
-        opening = asyncio.ensure_future(self._pools.run("git", open_quarantine, incoming, key))
+        opening = asyncio.ensure_future(self._pools.run("git", self._places.open_quarantine, key))
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
@@ -117,10 +122,10 @@ class ReceiveService:
             raise
 
     async def _spool(
-        self, quarantine: Quarantine, first: bytes, body: AsyncIterator[bytes], stays_open: bool
-    ) -> bool:
-        """Write the pack to the quarantine; false if it did not end as a pack ends."""
-        spool = Spool(quarantine.pack, self._settings.push.pack_bytes)
+        self, spool: Spool, first: bytes, body: AsyncIterator[bytes], stays_open: bool
+    ) -> str:
+        """Write the pack to the quarantine; gives what is wrong with it if it did not end as a
+        pack ends, or is larger than the repository takes."""
         try:
             pieces, held = [first], len(first)
             data: bytes | None = b""
@@ -135,7 +140,13 @@ class ReceiveService:
                     pieces.append(data)
                     held += len(data)
             await self._pools.run("git", spool.write, b"".join(pieces))
-            return spool.complete
+            return "" if spool.complete else CUT_OFF
+        except PackTooLarge:
+            if spool.limit >= self._settings.push.pack_bytes:
+                raise  # the door answers; it would not take more bytes anyway
+            async for _ in body:  # a client reads no answer before it has sent all
+                pass
+            return "pack exceeds maximum allowed size"
         finally:
             spool.close()
 
@@ -145,7 +156,7 @@ class ReceiveService:
         pusher: Pusher,
         request: PushRequest,
         quarantine: Quarantine,
-        whole: bool,
+        trouble: str,
     ) -> AsyncIterator[bytes]:
         """Carry the push to its end in a task of its own, and tell what happens meanwhile."""
         loop = asyncio.get_running_loop()
@@ -154,7 +165,7 @@ class ReceiveService:
         def say(text: str) -> None:
             loop.call_soon_threadsafe(spoken.put_nowait, text)
 
-        task = loop.create_task(self._verdict(key, pusher, request, quarantine, whole, say))
+        task = loop.create_task(self._verdict(key, pusher, request, quarantine, trouble, say))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         while not task.done():
@@ -180,16 +191,16 @@ class ReceiveService:
         pusher: Pusher,
         request: PushRequest,
         quarantine: Quarantine,
-        whole: bool,
+        trouble: str,
         say: Progress,
     ) -> Report:
         refusal = refuse_list(request.updates, self._settings.push.commands)
-        if refusal is None and whole:
+        if refusal is None and not trouble:
             return await self._concluder.conclude(key, pusher, request, quarantine, say)
         await self._pools.run("git", quarantine.discard)
         if refusal is not None:
             return refuse_all(request.updates, refusal.reason, *refusal.messages)
-        return unpack_failed(request.updates, "the pack is cut off or its checksum is wrong")
+        return unpack_failed(request.updates, trouble)
 
 
 async def _to_the_end(work: Awaitable[_T]) -> _T:

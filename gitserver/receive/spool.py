@@ -22,7 +22,7 @@ class Spool:
 
     def __init__(self, path: Path, limit: int) -> None:
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        self._limit = limit
+        self.limit = limit
         self._hash = hashlib.sha1(usedforsecurity=False)
         self._tail = b""
         self.size = 0
@@ -35,7 +35,7 @@ class Spool:
     def write(self, data: bytes) -> None:
         """Raises `PackTooLarge`, or `OSError` (a full disk)."""
         self.size += len(data)
-        if self.size > self._limit:
+        if self.size > self.limit:
             raise PackTooLarge
         view = memoryview(data)
         while view:

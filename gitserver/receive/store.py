@@ -2,54 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from gitserver.content import reachable_commits
+from config.git import GitSettings
+from gitserver.objects.ancestry import has_ancestor
 from gitserver.objects.entry import TAG
 from gitserver.objects.store import Objects, peel
-from gitserver.receive.quarantine import Quarantine
-from gitserver.receive.verdict import Reasons, all_or_none, refuse_state
+from gitserver.receive.places import Reasons, Storing
+from gitserver.receive.verdict import all_or_none, refuse_state
 from gitserver.refs import read_refs, write_refs
-from gitserver.repositories import Repositories
 from spaceport.failpoints import failpoint
-from spaceport.names import SpaceKey
-from spaceport.push import RefUpdate
 
 
 def store_push(
-    repositories: Repositories,
-    key: SpaceKey,
-    updates: Sequence[RefUpdate],
-    refused: Reasons,
-    atomic: bool,
-    quarantine: Quarantine,
-    pack: str,
+    repository: Path, lock: AbstractContextManager[None], settings: GitSettings, storing: Storing
 ) -> Reasons:
-    """Store what is not refused; gives the reasons for all that was not stored.
+    """Store in a repository that nobody but us writes, under its `lock` (see `Places.store`).
 
-    When this returns, every ref without a reason is on stable storage with its objects. Raises
-    `NotFound` or `Unavailable` (see `write_lock`) and `OSError`; then nothing has changed, or all
-    of it has.
+    Raises `NotFound` or `Unavailable` (see `write_lock`) and `OSError`; then nothing has changed,
+    or all of it has.
     """
-    repository = repositories.path(key)
-    with repositories.lock(key):
+    updates = storing.request.updates
+    with lock:
         failpoint("push:locked")
         refs = read_refs(repository)
-        open_updates = [update for update in updates if update.ref not in refused]
-        with Objects(repository / "objects", quarantine.folder) as objects:
+        with Objects(repository / "objects", storing.quarantine.folder) as objects:
             reasons = {
-                **refused,
-                **refuse_state(open_updates, refs, repositories.settings, _Forward(objects)),
+                **storing.refused,
+                **refuse_state(storing.open_updates, refs, settings, Forward(objects)),
             }
-            if atomic:
+            if storing.request.can("atomic"):
                 reasons = all_or_none(updates, reasons)
             accepted = {u.ref: u.new for u in updates if u.ref not in reasons}
             if not accepted:
                 return reasons
-            if pack:
-                quarantine.move_into(repository / "objects", pack)
-            write_refs(repository, refs, accepted, _Peel(objects))
+            if storing.pack:
+                storing.quarantine.move_into(repository / "objects", storing.pack)
+            write_refs(repository, refs, accepted, Peel(objects))
     failpoint("push:unlocked")
     return reasons
 
@@ -64,17 +54,17 @@ def count_packs(objects: Path) -> int:
     return sum(1 for _ in (objects / "pack").glob("*.idx"))
 
 
-class _Forward:
+class Forward:
     """Answers whether a commit has another in its history."""
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
 
     def __call__(self, old: str, new: str) -> bool:
-        return bytes.fromhex(old) in reachable_commits(self._objects, [bytes.fromhex(new)])
+        return has_ancestor(self._objects, bytes.fromhex(new), bytes.fromhex(old))
 
 
-class _Peel:
+class Peel:
     """What a tag object leads to; None for what is none."""
 
     def __init__(self, objects: Objects) -> None:

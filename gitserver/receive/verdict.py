@@ -8,17 +8,16 @@ from dataclasses import dataclass
 
 from config.git import GitSettings
 from gitserver.receive.job import Result, Tip
+from gitserver.receive.places import Reasons
 from gitserver.receive.refname import clashing, refused_name
+from gitserver.receive.rules import ReceiveRules
 from gitserver.refs import Refs
 from spaceport.push import ZERO, RefUpdate, Rejection
-
-Reasons = dict[str, str]
-"""Ref to the reason why it is refused."""
 
 IsForward = Callable[[str, str], bool]
 """Whether the second commit has the first in its history."""
 
-ATOMIC = "atomic push failed"
+ATOMIC = "atomic push failure"
 
 
 @dataclass(frozen=True)
@@ -58,17 +57,19 @@ def refuse_objects(result: Result, shallow: bool) -> Refusal | None:
     return None
 
 
-def refuse_names(updates: Iterable[RefUpdate], settings: GitSettings) -> Reasons:
+def refuse_names(
+    updates: Iterable[RefUpdate], settings: GitSettings, rules: ReceiveRules
+) -> Reasons:
     """Refs whose names nobody may push to."""
     found = {}
     for update in updates:
-        reason = refused_name(update.ref, settings.push, settings.hidden)
+        reason = refused_name(update.ref, settings.push, rules.refs, plain=rules.plain_names)
         if reason is not None:
             found[update.ref] = reason
     return found
 
 
-def refuse_kinds(updates: Iterable[RefUpdate], tips: Iterable[Tip]) -> Reasons:
+def refuse_kinds(updates: Iterable[RefUpdate], tips: Iterable[Tip], rules: ReceiveRules) -> Reasons:
     """Branches hold commits; tags lead to commits (GIT-07, GIT-08)."""
     by_id = {tip.oid: tip for tip in tips}
     found = {}
@@ -80,7 +81,7 @@ def refuse_kinds(updates: Iterable[RefUpdate], tips: Iterable[Tip]) -> Reasons:
             found[update.ref] = "missing necessary objects"
         elif update.ref.startswith("refs/heads/") and tip.kind != "commit":
             found[update.ref] = f"a branch holds commits only, not a {tip.kind}"
-        elif tip.peeled != "commit":
+        elif rules.tags_to_commits and tip.peeled != "commit":
             found[update.ref] = f"a tag leads to a commit, not to a {tip.peeled}"
     return found
 

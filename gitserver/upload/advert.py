@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gitserver import pktline
-from gitserver.upload.policy import RefPolicy, WantRule
+from gitserver.upload.policy import RefPolicy
 from gitserver.upload.refs import RefSnapshot
 from gitserver.upload.rules import UploadRules
 from spaceport.push import ZERO
@@ -67,8 +67,9 @@ def visible_refs(
         for name, value in snapshot.refs.items()
         if policy.visible(name)
     )
-    head = snapshot.head if _shows(policy, snapshot.head) else ""
-    hidden = bool(snapshot.head) and not head
+    shown = policy.visible("HEAD") if policy.head_always else _shows(policy, snapshot.head)
+    head = snapshot.head if shown else ""
+    hidden = not shown if policy.head_always else bool(snapshot.head) and not head
     head_oid = "" if hidden else snapshot.head_oid
     tips = frozenset(ref.oid for ref in refs) | ({head_oid} if head_oid else frozenset())
     names = tuple(ref.name for ref in refs)
@@ -101,10 +102,7 @@ def capabilities_v0(visible: VisibleRefs, rules: UploadRules, *, stateless: bool
         "multi_ack thin-pack side-band side-band-64k ofs-delta shallow deepen-since deepen-not "
         "deepen-relative no-progress include-tag multi_ack_detailed"
     ).split()
-    if rules.wants is WantRule.ANY:
-        found.append("allow-tip-sha1-in-want")
-    if rules.wants is not WantRule.TIPS:
-        found.append("allow-reachable-sha1-in-want")
+    found.extend(rules.offers)
     if stateless:
         found.append("no-done")
     if visible.head and visible.head_oid:
@@ -117,14 +115,16 @@ def capabilities_v0(visible: VisibleRefs, rules: UploadRules, *, stateless: bool
 def advert_v2(rules: UploadRules) -> bytes:
     """The capability advertisement of protocol v2."""
     fetch = "shallow wait-for-done" + (" filter" if rules.filters else "")
+    fetch += " ref-in-want" if rules.ref_in_want else ""
+    fetch += " sideband-all" if rules.sideband_all else ""
     lines = [
         "version 2",
         AGENT,
-        "ls-refs=unborn",
-        f"fetch={fetch} ref-in-want sideband-all",
+        "ls-refs=unborn" if rules.unborn == "advertise" else "ls-refs",
+        f"fetch={fetch}",
         "server-option",
         "object-format=sha1",
-        "object-info",
+        *(["object-info"] if rules.object_info else []),
     ]
     return b"".join(pktline.line(line.encode()) for line in lines) + pktline.FLUSH_PKT
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from gitserver.layout import common_of
 from gitserver.pack.file import PackDamaged
 from gitserver.pack.history import History
 from gitserver.pack.parse import Malformed
@@ -130,7 +131,7 @@ class _Peeler:
         if oid in self._said:
             return self._said[oid]
         if self._history is None:
-            self._history = History(ObjectStore(self._repo / "objects"))
+            self._history = History(ObjectStore(common_of(self._repo) / "objects"))
         raw = bytes.fromhex(oid)
         try:
             target, _ = self._history.peel(raw)
@@ -141,7 +142,7 @@ class _Peeler:
 
     def cuts(self) -> frozenset[bytes]:
         try:
-            text = (self._repo / "shallow").read_bytes()
+            text = (common_of(self._repo) / "shallow").read_bytes()
         except OSError:
             return frozenset()
         return frozenset(bytes.fromhex(line.decode()) for line in text.split() if len(line) == 40)

@@ -12,11 +12,13 @@ from gitserver.upload.advert import VisibleRefs
 from gitserver.upload.answers import Event
 from gitserver.upload.catalog import Catalog, cache_name
 from gitserver.upload.making import Making, Stale
-from gitserver.upload.policy import RefPolicy, WantRule
+from gitserver.upload.policy import RefPolicy
 from gitserver.upload.request import FetchRequest, ProtocolError
 from gitserver.upload.rules import UploadRules
 from gitserver.upload.workers import WorkerLost, WorkerPool
 from spaceport.pools import Pools
+
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -45,21 +47,23 @@ class Core:
     async def events(
         self, job: dict[str, Any], serial: int, *, heavy: bool
     ) -> AsyncIterator[tuple[Making, Event]]:
-        """The events of a job, which others that ask for the same share. A job whose worker or
-        whose finished answer went away is done once more, if nothing was handed out yet."""
+        """The events of a job, which others that ask for the same share. A job whose worker,
+        finished answer or packs went away is done once more, if nothing was handed out yet."""
         begun = False
-        for attempt in (1, 2):
+        for attempt in range(1, _ATTEMPTS + 1):
             making = self._join(job, serial, heavy=heavy)
             try:
                 async with aclosing(closable(making.events())) as events:
                     async for event in events:
+                        if event["e"] == "failed" and not begun and attempt < _ATTEMPTS:
+                            raise Stale(event["text"])  # packs may have been replaced meanwhile
                         check(event)
                         if event["e"] in ("bytes", "range", "part"):
                             begun = True
                         yield making, event
                 return
             except (WorkerLost, Stale):
-                if begun or attempt == 2:
+                if begun or attempt == _ATTEMPTS:
                     raise
                 job = job | {"again": True}
             finally:
@@ -82,7 +86,8 @@ class Core:
         wants = list(dict.fromkeys(request.wants))
         rules = reading.rules
         return self.job(reading, "fetch") | {
-            "checked": rules.wants is not WantRule.ANY and visible.tips.issuperset(wants),
+            "checked": visible.tips.issuperset(wants),
+            "want_rule": (rules.wants_v2 or rules.wants if v2 else rules.wants).value,
             "wants": wants,
             "haves": list(dict.fromkeys(request.haves)),
             "shallow": list(dict.fromkeys(request.shallow)),
@@ -107,7 +112,9 @@ class Core:
             "cache_bytes": self._cache_bytes,
             "shown": list(policy.shown),
             "hidden": list(policy.hidden),
-            "want_rule": reading.rules.wants.value,
+            "head_always": policy.head_always,
+            "hidden_wants": reading.rules.hidden_wants,
+            "want_rule": (reading.rules.wants_v2 or reading.rules.wants).value,
         }
 
 

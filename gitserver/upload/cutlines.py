@@ -11,4 +11,5 @@ from gitserver.upload.answers import Event
 def cut_lines_of(event: Event, frame: Callable[[bytes], bytes]) -> bytes:
     lines = [f"shallow {oid}" for oid in event["shallow"]]
     lines += [f"unshallow {oid}" for oid in event["unshallow"]]
-    return b"".join(frame(pktline.line(line.encode())) for line in lines)
+    # without newlines, as git writes them: libgit2 takes no others
+    return b"".join(frame(pktline.pkt(line.encode())) for line in lines)

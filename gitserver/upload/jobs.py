@@ -6,6 +6,7 @@ A job is a dictionary that came over a pipe; the answer is a stream of events th
 - `{"e": "cut", "shallow": [...], "unshallow": [...]}`: the new boundary, when one was asked for.
 - `{"e": "acks", "common": [...], "ready": bool}`: which haves exist here.
 - `{"e": "progress", "text"}`: a line for the person who waits.
+- `{"e": "hold", "path"}`: a file of which a range will be named.
 - `{"e": "bytes" | "range" | "part" | "grown", ...}`: the pack, in order (`answers`).
 """
 
@@ -15,10 +16,11 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gitserver.layout import common_of
 from gitserver.pack.file import COMMIT, PackFile
 from gitserver.pack.filters import Filter, parse_filter
 from gitserver.pack.history import History
@@ -53,7 +55,7 @@ class OpenRepository:
 
     @classmethod
     def open(cls, path: Path, cache: Path) -> OpenRepository:
-        store = ObjectStore(path / "objects")
+        store = ObjectStore(common_of(path) / "objects")
         history = History(store)
         folder = cache
         if history.cuts:  # what its tips reach changes with the repository's own boundary
@@ -88,7 +90,7 @@ class FetchJob:
         self._wants = [bytes.fromhex(oid) for oid in job["wants"]]
         self._client = [bytes.fromhex(oid) for oid in job["shallow"]]
         self._filter: Filter = parse_filter(job["filter"]) if job["filter"] else Filter()
-        self._policy = RefPolicy(tuple(job["shown"]), tuple(job["hidden"]))
+        self._policy = _policy_of(job)
         self._answers = Answers(Path(job["cache"]), job["cache_bytes"])
 
     def run(self) -> None:
@@ -104,7 +106,7 @@ class FetchJob:
         if self._job["checked"]:
             return
         rule = WantRule(self._job["want_rule"])
-        visible = self._repo.visible(self._policy)
+        visible = self._repo.visible(_wantable(self._job, self._policy))
         others = [oid for oid in self._wants if oid.hex() not in visible.tips]
         missing = next((oid for oid in others if oid not in self._store), None)
         if missing is not None or (others and rule is WantRule.TIPS):
@@ -174,7 +176,7 @@ class FetchJob:
             oids = closure.tail_oids() + (closure.pack.index.oids() if closure.pack else [])
             self._make(PackMaker(self._store, ofs=ofs, tick=self._writing), oids, output)
         elif not closure.tail:
-            output.range(closure.pack.path, 0, closure.pack.size)
+            output.range(closure.pack, 0, closure.pack.size)
             output.keep()
         else:
             self._with_tail(closure, closure.pack, output)
@@ -183,10 +185,11 @@ class FetchJob:
         """The bytes of a whole pack, then what came later, behind one header."""
         sink = PackSink(output.write)
         header = pack_header(closure.count)
+        self._emit({"e": "hold", "path": str(pack.path)})  # it must be there to the end
         output.inline(header)
         sink.skip(header)
         end = pack.size - 20
-        output.range(pack.path, 12, end - 12)
+        output.range(pack, 12, end - 12)
         for at in range(12, end, _READ):
             sink.skip(pack.pread(min(_READ, end - at), at))
             self._tick("", 0)
@@ -269,12 +272,10 @@ class _Output:
         """A few bytes that go out now."""
         self._piece({"e": "bytes", "data": base64.b64encode(data).decode()})
 
-    def range(self, path: Path, offset: int, length: int) -> None:
-        """Part of a file that stays as it is."""
-        size = path.stat().st_size
-        self._piece(
-            {"e": "range", "path": str(path), "offset": offset, "length": length, "size": size}
-        )
+    def range(self, pack: PackFile, offset: int, length: int) -> None:
+        """Part of a file that stays as it is; whoever serves it opens it at once."""
+        where = {"path": str(pack.path), "offset": offset, "length": length, "size": pack.size}
+        self._piece({"e": "range", **where})
         self._large = True
 
     def write(self, data: bytes) -> None:
@@ -332,7 +333,7 @@ def object_info(repo: OpenRepository, job: dict[str, Any], emit: Emit, tick: Tic
     """Sizes of objects that a reader may have: the command `object-info`."""
     repo.store.refresh()
     oids = [bytes.fromhex(oid) for oid in job["oids"]]
-    visible = repo.visible(RefPolicy(tuple(job["shown"]), tuple(job["hidden"])))
+    visible = repo.visible(_wantable(job, _policy_of(job)))
     missing = next((oid for oid in oids if oid not in repo.store), None)
     if missing is not None:
         raise not_ours(missing)
@@ -340,6 +341,15 @@ def object_info(repo: OpenRepository, job: dict[str, Any], emit: Emit, tick: Tic
         check_reachable(repo, visible, oids, lambda count: tick("", count))
     sizes = [[oid.hex(), repo.store.kind_and_size(oid)[1]] for oid in oids]
     emit({"e": "sizes", "sizes": sizes})
+
+
+def _policy_of(job: dict[str, Any]) -> RefPolicy:
+    return RefPolicy(tuple(job["shown"]), tuple(job["hidden"]), job["head_always"])
+
+
+def _wantable(job: dict[str, Any], policy: RefPolicy) -> RefPolicy:
+    """The refs that count when something is asked for by id."""
+    return replace(policy, hidden=()) if job["hidden_wants"] else policy
 
 
 def check_reachable(

@@ -83,7 +83,7 @@ class Making:
                 self._changed.notify_all()
 
     def _note(self, event: Event) -> None:
-        if event["e"] in ("range", "part") and event["path"] not in self._files:
+        if event["e"] in ("hold", "range", "part") and event["path"] not in self._files:
             try:
                 self._files[event["path"]] = os.open(event["path"], os.O_RDONLY | os.O_CLOEXEC)
             except OSError as gone:

@@ -29,6 +29,8 @@ class RefPolicy:
 
     shown: tuple[str, ...] = ("refs/heads/", "refs/tags/", "refs/pr/")
     hidden: tuple[str, ...] = ()
+    head_always: bool = False
+    """Whether HEAD is shown even if the branch that it names is not, as git does."""
 
     def visible(self, name: str) -> bool:
         """Whether the ref `name` (`refs/…`) may be seen; HEAD follows the ref it points at."""
@@ -45,5 +47,5 @@ class RefPolicy:
 SPACE_REFS = RefPolicy()
 """Branches, tags and pull requests (`refs/pr/*`); internal refs never."""
 
-EVERY_REF = RefPolicy(shown=("refs/",))
+EVERY_REF = RefPolicy(shown=("refs/", "HEAD"), head_always=True)
 """What plain git shows when nothing is hidden."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from gitserver.layout import common_of
 from spaceport.errors import NotFound, Unavailable
 
 _OID = re.compile(r"[0-9a-f]{40}")
@@ -51,7 +52,13 @@ class RefSnapshot:
 
     stamp: Stamp
     settled: bool
-    folders: tuple[str, ...] = field(default=(), repr=False)
+    common: str = ""
+    """Where the refs are, HEAD apart."""
+
+    files: tuple[str, ...] = field(default=(), repr=False)
+    """The folders and files of loose refs: who writes a file in place leaves no trace in its
+    folder."""
+
     packed: tuple[tuple[str, int, int, int], dict[str, RefValue]] = field(
         default=(("", 0, 0, 0), {}), repr=False
     )
@@ -81,22 +88,23 @@ def is_fresh(repo: Path, snapshot: RefSnapshot) -> bool:
     if not snapshot.settled:
         return False
     try:
-        return _stamps(str(repo), snapshot.folders) == snapshot.stamp
+        return _stamps(str(repo), snapshot.common, snapshot.files) == snapshot.stamp
     except OSError:
         return False
 
 
 def _read(repo: str, peel: Callable[[str], str | None], before: RefSnapshot | None) -> RefSnapshot:
+    common = str(common_of(Path(repo)))
     for _ in range(3):
-        packed_stamp = _stamp_of(f"{repo}/packed-refs")
-        folders: list[str] = []
-        loose = dict(_loose(repo, "refs", folders))
+        packed_stamp = _stamp_of(f"{common}/packed-refs")
+        files: list[str] = []
+        loose = dict(_loose(common, "refs", files))
         head_text = _read_file(f"{repo}/HEAD")
-        stamp = _stamps(repo, tuple(folders))
+        stamp = _stamps(repo, common, tuple(files))
         # git writes packed-refs before it removes the loose files; read in the other order, and
         # once more if it was replaced meanwhile, so that no ref is missed between the two.
-        packed = _packed(repo, packed_stamp, before)
-        if _stamp_of(f"{repo}/packed-refs") == packed_stamp:
+        packed = _packed(common, packed_stamp, before)
+        if _stamp_of(f"{common}/packed-refs") == packed_stamp:
             break
     settled = _is_settled(stamp)
     values = dict(packed)
@@ -122,7 +130,8 @@ def _read(repo: str, peel: Callable[[str], str | None], before: RefSnapshot | No
         head_oid,
         stamp,
         settled,
-        tuple(folders),
+        common,
+        tuple(files),
         (packed_stamp if settled else ("", 0, 0, 0), packed),
     )
 
@@ -178,8 +187,8 @@ def _packed(
     }
 
 
-def _loose(repo: str, folder: str, folders: list[str]) -> Iterator[tuple[str, str]]:
-    folders.append(folder)
+def _loose(repo: str, folder: str, files: list[str]) -> Iterator[tuple[str, str]]:
+    files.append(folder)
     try:
         with os.scandir(f"{repo}/{folder}") as entries:
             found = [(entry.name, entry.is_dir()) for entry in entries]
@@ -190,8 +199,9 @@ def _loose(repo: str, folder: str, folders: list[str]) -> Iterator[tuple[str, st
     for name, is_folder in found:
         path = f"{folder}/{name}"
         if is_folder:
-            yield from _loose(repo, path, folders)
+            yield from _loose(repo, path, files)
         elif not name.endswith(".lock"):
+            files.append(path)
             try:
                 yield path, _read_file(f"{repo}/{path}")
             except (FileNotFoundError, IsADirectoryError):
@@ -203,10 +213,9 @@ def _read_file(path: str) -> str:
         return file.read(4096).decode("utf-8", "surrogateescape").strip()
 
 
-def _stamps(repo: str, folders: tuple[str, ...]) -> Stamp:
-    return tuple(
-        _stamp_of(f"{repo}/{name}") for name in ("HEAD", "packed-refs", "shallow", *folders)
-    )
+def _stamps(repo: str, common: str, files: tuple[str, ...]) -> Stamp:
+    shared = (_stamp_of(f"{common}/{name}") for name in ("packed-refs", "shallow", *files))
+    return (_stamp_of(f"{repo}/HEAD"), *shared)
 
 
 def _stamp_of(path: str) -> tuple[str, int, int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from gitserver.pack.filters import BadFilter, parse_filter
+from gitserver.pack.filters import BadFilter, filter_parts, parse_filter
 from gitserver.upload.rules import UploadRules
 
 INFINITE_DEPTH = 0x7FFFFFFF
@@ -71,7 +71,7 @@ class FetchRequest:
             if not rules.filters:
                 raise ProtocolError("filter capability was not offered")
             self.filter = value
-            self._check_filter()
+            self._check_filter(rules)
         else:
             return False
         return True
@@ -81,11 +81,19 @@ class FetchRequest:
         if self.depth and (self.since or self.deepen_not):
             raise ProtocolError("deepen and deepen-since (or deepen-not) cannot be used together")
 
-    def _check_filter(self) -> None:
+    def _check_filter(self, rules: UploadRules) -> None:
         try:
             parse_filter(self.filter)
         except BadFilter as error:
             raise ProtocolError(str(error)) from error
+        for kind, depth in filter_parts(self.filter):
+            taken = dict(rules.filter_kinds)
+            if not taken.get(kind, taken.get("", True)):
+                raise ProtocolError(f"filter '{kind}' not supported")
+            if depth is not None and rules.tree_depth is not None and depth > rules.tree_depth:
+                raise ProtocolError(
+                    f"tree filter allows max depth {rules.tree_depth}, but got {depth}"
+                )
 
     @staticmethod
     def _add(found: list[str], value: str, limit: int, what: str) -> None:

@@ -36,8 +36,10 @@ class LsRefs:
     def add(self, line: str, rules: UploadRules) -> None:
         if line.startswith("ref-prefix "):
             self.prefixes.append(line.removeprefix("ref-prefix "))
-        elif line in ("peel", "symrefs", "unborn"):
+        elif line in ("peel", "symrefs"):
             setattr(self, line, True)
+        elif line == "unborn":
+            self.unborn = rules.unborn != "ignore"
         else:
             raise ProtocolError(f"unexpected line: {line!r}")
 
@@ -49,9 +51,9 @@ class Fetch:
     request: FetchRequest = field(default_factory=FetchRequest)
 
     def add(self, line: str, rules: UploadRules) -> None:
-        if line in _FLAGS:
+        if line in _FLAGS and (line != "sideband-all" or rules.sideband_all):
             setattr(self.request, _FLAGS[line], True)
-        elif line.startswith("want-ref "):
+        elif line.startswith("want-ref ") and rules.ref_in_want:
             name = line.removeprefix("want-ref ")
             if name in self.request.want_refs or len(self.request.want_refs) >= rules.limits.wants:
                 raise ProtocolError(f"duplicate want-ref, or too many: {name}")
@@ -141,7 +143,7 @@ class V2Machine:
         if name == "command" and equals:
             if self._command is not None:
                 raise ProtocolError(f"command '{value}' requested after another")
-            if value not in _COMMANDS:
+            if value not in _COMMANDS or (value == "object-info" and not self._rules.object_info):
                 raise ProtocolError(f"invalid command '{value}'")
             self._command = _COMMANDS[value]()
         elif name == "object-format":

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from gitserver.layout import common_of
 from gitserver.pack.file import PackDamaged
 from gitserver.pack.parse import Malformed
 from gitserver.pack.store import ObjectMissing
@@ -141,11 +142,13 @@ def _maintain(job: dict[str, Any], tick: Callable[[str, int], None]) -> dict[str
 
 
 def _mark(repo: Path) -> str:
-    """Another one when the repository was made anew, or its boundary or commit graph changed."""
-    parts = [str((repo / "objects").stat().st_ino)]
-    for name in ("shallow", "objects/info/commit-graph"):
+    """Another one when the repository was made anew, or its boundary, commit graph or the
+    repositories that it borrows from changed."""
+    common = common_of(repo)
+    parts = [str(common), str((common / "objects").stat().st_ino)]
+    for name in ("shallow", "objects/info/commit-graph", "objects/info/alternates"):
         try:
-            parts.append(str((repo / name).stat().st_mtime_ns))
+            parts.append(str((common / name).stat().st_mtime_ns))
         except OSError:
             parts.append("")
     return " ".join(parts)

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from sqlalchemy.exc import DBAPIError
 
-from hub.cli import doctor, gc, keys, orgs, secrets, serve, spaces, tokens, users
+from hub.cli import doctor, gc, git, keys, orgs, secrets, serve, spaces, tokens, users
 from spaceport.errors import SpaceportError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.add_typer(keys.app, name="key")
 app.add_typer(orgs.app, name="org")
 app.add_typer(spaces.app, name="space")
 app.add_typer(secrets.app, name="secrets")
+app.add_typer(git.app, name="git")
 app.command()(doctor.doctor)
 app.command()(gc.gc)
 

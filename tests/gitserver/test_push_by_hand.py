@@ -83,9 +83,9 @@ def test_atomic_with_one_stale(server: Server) -> None:
     lines = raw_push(server, *commands, pack=PACK, capabilities="report-status atomic")
     assert lines == [
         "unpack ok",
-        "ng refs/heads/a atomic push failed",
+        "ng refs/heads/a atomic push failure",
         f"ng {MAIN} stale info",
-        "ng refs/heads/c atomic push failed",
+        "ng refs/heads/c atomic push failure",
     ]
     assert server.refs() == before
     assert raw_push(server, *commands, pack=PACK)[1:] == [

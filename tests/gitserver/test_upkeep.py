@@ -125,7 +125,10 @@ def test_nothing_goes_while_a_push_is_being_checked(repo: Path) -> None:
 
 @pytest.mark.parametrize(
     "point",
-    ["before-swap", "after-install", "after-hiding", "after-one-removal"],
+    [
+        *("before-swap", "between-renames", "after-install", "after-hiding"),
+        *("after-one-removal", "after-loose"),
+    ],
 )
 @pytest.mark.req("GIT-36")
 def test_killed_at_any_point_it_loses_nothing(repo: Path, point: str) -> None:

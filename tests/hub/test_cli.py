@@ -237,6 +237,19 @@ def test_the_key_is_rotated_under_a_running_server(cli: Cli, context: HubContext
     assert "Sealed 2 secrets" in cli("secrets", "rotate-key")
 
 
+@pytest.mark.req("GIT-36")
+def test_gc_looks_after_repositories(cli: Cli, context: HubContext) -> None:
+    path = context.repositories.path(next(context.repositories.keys()))
+    lost = subprocess.run(
+        ["git", "hash-object", "-w", "--stdin"], cwd=path, input=b"x", capture_output=True
+    ).stdout.decode()
+    file = path / "objects" / lost[:2] / lost[2:].strip()
+    os.utime(file, (1, 1))
+    told = cli.run("gc", SPACEPORT__ENGINE__KIND="process")
+    assert "Looked after" in told.stdout and "1 objects went" in told.stdout
+    assert not file.exists()
+
+
 def test_wrong_usage_and_wrong_settings(cli: Cli, tmp_path: Path) -> None:
     assert cli.run("nonsense").returncode == 2
     assert cli.run("space", "pause").returncode == 2

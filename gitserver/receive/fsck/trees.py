@@ -28,7 +28,7 @@ class Line(NamedTuple):
 
 
 class TreeChecker:
-    """Checks the trees of one push. `on_entry` is told of each distinct sound entry."""
+    """Checks the trees of one push. `on_entry` is told of each distinct entry."""
 
     def __init__(self, on_entry: Callable[[Entry], None]) -> None:
         self._on_entry = on_entry
@@ -62,8 +62,9 @@ class TreeChecker:
         )
         if found:
             problems.extend(found)
+        self._on_entry(entry)  # what is wrong may be told to pass, and must be there all the same
+        if found:
             return line
-        self._on_entry(entry)
         if len(self._known) < _MOST_KNOWN:
             self._known[raw] = line
         return line
