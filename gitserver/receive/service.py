@@ -142,8 +142,8 @@ class ReceiveService:
             await self._pools.run("git", spool.write, b"".join(pieces))
             return "" if spool.complete else CUT_OFF
         except PackTooLarge:
-            if spool.limit >= self._settings.push.pack_bytes:
-                raise  # the door answers; it would not take more bytes anyway
+            if stays_open or spool.limit >= self._settings.push.pack_bytes:
+                raise  # the door answers; there is no end to wait for
             async for _ in body:  # a client reads no answer before it has sent all
                 pass
             return "pack exceeds maximum allowed size"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from config.ssh import SshSettings
 from gitserver.access import Admission, Refusal, Service
 from gitserver.http import protocol_version
-from gitserver.pktline import PktError, clean, line
+from gitserver.pktline import PktError, clean
 from gitserver.receive.conclude import Pusher
 from gitserver.receive.request import BadRequest
 from gitserver.receive.service import ReceiveService
@@ -150,8 +150,7 @@ async def _serve(
 async def _receive(
     services: Services, admission: Admission, pusher: Pusher, version: int, pipe: ChannelPipe
 ) -> int:
-    pipe.write(line(b"version 1") if version == 1 else b"")
-    pipe.write(await services.receive.advertise(admission.key))
+    pipe.write(await services.receive.advertise(admission.key, version))
     await pipe.drain()
     answer = services.receive.serve(admission.key, pusher, pipe.arriving(), stays_open=True)
     try:
