@@ -37,6 +37,7 @@ def keep(server: Server, tmp_path: Path) -> Tally:
 @pytest.mark.req("GIT-36")
 def test_it_runs_beside_pushes_and_clones(server: Server, work: Path, tmp_path: Path) -> None:
     """Branches are pushed, forced and deleted, so that there is always something to drop."""
+    git("push", "-q", "origin", "HEAD:refs/heads/stays", cwd=work)
     stop = threading.Event()
     troubles: list[str] = []
     tallies: list[Tally] = []
@@ -54,8 +55,9 @@ def test_it_runs_beside_pushes_and_clones(server: Server, work: Path, tmp_path: 
         number = 0
         while not stop.is_set():
             number += 1
-            copy = tmp_path / f"copy{number}"  # branches that go between two requests are no fault
-            git("clone", "-q", "--single-branch", server.url, copy, cwd=tmp_path)
+            copy = tmp_path / f"copy{number}"
+            # A branch that is forced away between the two requests of a clone is no fault of ours.
+            git("clone", "-q", "--single-branch", "-b", "stays", server.url, copy, cwd=tmp_path)
             troubles.append(fsck(copy))
 
     def maintain() -> None:
