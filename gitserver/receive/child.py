@@ -16,8 +16,8 @@ from gitserver.receive.job import Job, Result
 from gitserver.receive.quarantine import Quarantine
 
 _log = logging.getLogger(__name__)
-_ROOT = str(Path(gitserver.__file__).parent.parent)
-_PROGRAM = (
+ROOT = str(Path(gitserver.__file__).parent.parent)
+PROGRAM = (
     "import importlib, sys; sys.path.insert(0, sys.argv[1]); "
     "importlib.import_module(sys.argv[2]).main()"
 )
@@ -57,7 +57,7 @@ async def run_child(
     seconds; then raises `TimeoutError`.
     """
     child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-S", "-c", _PROGRAM, _ROOT, module),
+        *(sys.executable, "-I", "-S", "-c", PROGRAM, ROOT, module),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
