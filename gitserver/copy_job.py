@@ -10,10 +10,10 @@ from pathlib import Path
 
 from config.git import GitSettings
 from gitserver.receive.child import PROGRAM, ROOT
-from spaceport.errors import NotFound, SpaceportError, Unavailable
+from spaceport.errors import NotFound, Unavailable
 
 
-class CopyFailed(SpaceportError):
+class CopyFailed(Unavailable):
     """Raised when the source cannot be read; nothing was made."""
 
 

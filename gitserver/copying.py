@@ -87,6 +87,8 @@ def _share(pack: PackFile, target: Path) -> None:
     """The pack's files under the same names; the index last, since readers find a pack by it."""
     for path in (pack.path, pack.path.with_suffix(".idx")):
         place = target / path.name
+        if path.stat().st_mode & 0o222:
+            path.chmod(0o444)  # as git has it: what two repositories share stays as it is
         try:
             os.link(path, place)
         except FileNotFoundError:

@@ -54,9 +54,10 @@ def roll_back(
     newest = found[0]
     if newest.state is ReleaseState.PENDING and newest.rollback_of == target.version:
         return RolledBack(newest, _notes(target, newest, ()))
-    if target.id == present(found).id:
+    here = present(found)
+    if target.version == here.version and target.variables == here.variables:
         raise Conflict(
-            f"Release {target.number} is the present one.", hint="Restart the Space to start it."
+            f"Release {target.number} is what runs already.", hint="To start it anew, restart it."
         )
     gone = missing(target)
     if gone:
