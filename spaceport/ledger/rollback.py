@@ -150,7 +150,7 @@ def _restore(
 
 
 def _hold(tx: Tx, space: Space, target: Release) -> None:
-    """Keep later looks from releasing the newest build again; wake a Space that sleeps."""
+    """Keep later looks from releasing what was built so far; wake a Space that sleeps."""
     newest = builds.newest(tx, space.key)
     of_head = (
         newest is not None
@@ -159,8 +159,11 @@ def _hold(tx: Tx, space: Space, target: Release) -> None:
         and newest.revision == space.head
     )
     wanted = Wanted.RUNNING if space.wanted is Wanted.ASLEEP else space.wanted
-    held = None if of_head else space.head or ""
-    values = {"rolled_back_from": held, "wanted": wanted.value}
+    values = {
+        "rolled_back_from": None if of_head else space.head or "",
+        "skipped_builds": newest.number if newest is not None else 0,
+        "wanted": wanted.value,
+    }
     tx.execute(update(space_rows).where(space_rows.c.key == space.key).values(values))
 
 

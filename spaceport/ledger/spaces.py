@@ -54,6 +54,7 @@ class Space:
     updated_at: datetime
     deleted_at: datetime | None
     rolled_back_from: str | None = None
+    skipped_builds: int = 0
     origin: Origin | None = None
     duplicable: bool = True  # for those who may only read it
 
@@ -336,6 +337,7 @@ def _space(row: Mapping[Any, Any]) -> Space:
         updated_at=row["updated_at"],
         deleted_at=row["deleted_at"],
         rolled_back_from=row["rolled_back_from"],
+        skipped_builds=row["skipped_builds"] or 0,
         origin=None if row["origin"] is None else Origin.from_json(row["origin"]),
         duplicable=row["duplicable"] is not False,
     )

@@ -129,6 +129,7 @@ spaces = Table(
     Column("restart_generation", Integer, nullable=False, default=0),
     Column("factory_generation", Integer, nullable=False, default=0),
     Column("rolled_back_from", String(40)),  # the head whose builds are not released any more
+    Column("skipped_builds", Integer),  # those up to this number are not released by themselves
     Column("origin", JSON),  # what it is a copy of; see spaceport.ledger.origins
     Column("duplicable", Boolean),  # null: yes
     Column("created_at", UtcDateTime, nullable=False),

@@ -15,6 +15,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("spaces", sa.Column("rolled_back_from", sa.String(length=40), nullable=True))
+    op.add_column("spaces", sa.Column("skipped_builds", sa.Integer(), nullable=True))
     op.add_column("spaces", sa.Column("origin", sa.JSON(), nullable=True))
     op.add_column("spaces", sa.Column("duplicable", sa.Boolean(), nullable=True))
     op.add_column("releases", sa.Column("rollback_of", sa.Integer(), nullable=True))
