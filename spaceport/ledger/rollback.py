@@ -51,14 +51,16 @@ def roll_back(
     """
     found = releases.history(tx, key, LONG)
     target = numbered(tx, key, number) if number is not None else before(found)
-    newest = found[0]
-    if newest.state is ReleaseState.PENDING and newest.rollback_of == target.version:
-        return RolledBack(newest, _notes(target, newest, ()))
     here = present(found)
     if target.version == here.version and target.variables == here.variables:
-        raise Conflict(
-            f"Release {target.number} is what runs already.", hint="To start it anew, restart it."
-        )
+        held = _hold(tx, spaces.get(tx, key), target)
+        if here.state is ReleaseState.PENDING:
+            return RolledBack(here, _notes(target, here, ()))
+        if not held:
+            raise Conflict(
+                f"Release {target.number} is what runs already.",
+                hint="To start it anew, restart the Space.",
+            )
     gone = missing(target)
     if gone:
         raise Invalid(
@@ -149,8 +151,9 @@ def _restore(
     return tuple(sorted(hidden.keys() & wanted.keys()))
 
 
-def _hold(tx: Tx, space: Space, target: Release) -> None:
-    """Keep later looks from releasing what was built so far; wake a Space that sleeps."""
+def _hold(tx: Tx, space: Space, target: Release) -> bool:
+    """Keep later looks from releasing what was built so far, and wake a Space that sleeps; false
+    when it was held just so."""
     newest = builds.newest(tx, space.key)
     of_head = (
         newest is not None
@@ -159,12 +162,14 @@ def _hold(tx: Tx, space: Space, target: Release) -> None:
         and newest.revision == space.head
     )
     wanted = Wanted.RUNNING if space.wanted is Wanted.ASLEEP else space.wanted
+    head = None if of_head else space.head or ""
     values = {
-        "rolled_back_from": None if of_head else space.head or "",
+        "rolled_back_from": head,
         "skipped_builds": newest.number if newest is not None else 0,
         "wanted": wanted.value,
     }
     tx.execute(update(space_rows).where(space_rows.c.key == space.key).values(values))
+    return head != space.rolled_back_from
 
 
 def _notes(old: Release, new: Release, clashing: Sequence[str]) -> tuple[str, ...]:
