@@ -55,6 +55,8 @@ def roll_back(
     if target.version == here.version and target.variables == here.variables:
         held = _hold(tx, spaces.get(tx, key), target)
         if here.state is ReleaseState.PENDING:
+            if held:
+                _tell(tx, key, target, actor_id)
             return RolledBack(here, _notes(target, here, ()))
         if not held:
             raise Conflict(
@@ -78,7 +80,7 @@ def roll_back(
         secret_versions=secrets.versions(tx, key),
     )
     _hold(tx, spaces.get(tx, key), target)
-    events.append(tx, EventKind.SPACE_WANTED, key, actor_id=actor_id, rollback=target.version)
+    _tell(tx, key, target, actor_id)
     failpoint("rollback:before-commit")
     return RolledBack(made, _notes(target, made, clashing))
 
@@ -170,6 +172,11 @@ def _hold(tx: Tx, space: Space, target: Release) -> bool:
     }
     tx.execute(update(space_rows).where(space_rows.c.key == space.key).values(values))
     return head != space.rolled_back_from
+
+
+def _tell(tx: Tx, key: SpaceKey, target: Release, actor_id: str | None) -> None:
+    """Wake the builder, which stops what is not wanted any more, and note who asked."""
+    events.append(tx, EventKind.SPACE_WANTED, key, actor_id=actor_id, rollback=target.version)
 
 
 def _notes(old: Release, new: Release, clashing: Sequence[str]) -> tuple[str, ...]:
