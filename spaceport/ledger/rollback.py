@@ -53,12 +53,13 @@ def roll_back(
     target = numbered(tx, key, number) if number is not None else before(found)
     here = present(found)
     if target.version == here.version and target.variables == here.variables:
-        held = _hold(tx, spaces.get(tx, key), target)
+        space = spaces.get(tx, key)
+        held = space.rolled_back_from == _head_to_hold(tx, space, target)
         if here.state is ReleaseState.PENDING:
-            if held:
-                _tell(tx, key, target, actor_id)
+            if not held:
+                _hold(tx, space, target, actor_id)
             return RolledBack(here, _notes(target, here, ()))
-        if not held:
+        if held:
             raise Conflict(
                 f"Release {target.number} is what runs already.",
                 hint="To start it anew, restart the Space.",
@@ -79,8 +80,7 @@ def roll_back(
         variables=variables.of(tx, key),
         secret_versions=secrets.versions(tx, key),
     )
-    _hold(tx, spaces.get(tx, key), target)
-    _tell(tx, key, target, actor_id)
+    _hold(tx, spaces.get(tx, key), target, actor_id)
     failpoint("rollback:before-commit")
     return RolledBack(made, _notes(target, made, clashing))
 
@@ -153,9 +153,8 @@ def _restore(
     return tuple(sorted(hidden.keys() & wanted.keys()))
 
 
-def _hold(tx: Tx, space: Space, target: Release) -> bool:
-    """Keep later looks from releasing what was built so far, and wake a Space that sleeps; false
-    when it was held just so."""
+def _head_to_hold(tx: Tx, space: Space, target: Release) -> str | None:
+    """What `rolled_back_from` is to be: None when the target is what was built of the head."""
     newest = builds.newest(tx, space.key)
     of_head = (
         newest is not None
@@ -163,20 +162,22 @@ def _hold(tx: Tx, space: Space, target: Release) -> bool:
         and newest.state is BuildState.SUCCEEDED
         and newest.revision == space.head
     )
+    return None if of_head else space.head or ""
+
+
+def _hold(tx: Tx, space: Space, target: Release, actor_id: str | None) -> None:
+    """Keep later looks from releasing what was built so far, wake a Space that sleeps, and the
+    builder, which stops what is not wanted any more."""
+    newest = builds.newest(tx, space.key)
     wanted = Wanted.RUNNING if space.wanted is Wanted.ASLEEP else space.wanted
-    head = None if of_head else space.head or ""
     values = {
-        "rolled_back_from": head,
+        "rolled_back_from": _head_to_hold(tx, space, target),
         "skipped_builds": newest.number if newest is not None else 0,
         "wanted": wanted.value,
     }
     tx.execute(update(space_rows).where(space_rows.c.key == space.key).values(values))
-    return head != space.rolled_back_from
-
-
-def _tell(tx: Tx, key: SpaceKey, target: Release, actor_id: str | None) -> None:
-    """Wake the builder, which stops what is not wanted any more, and note who asked."""
-    events.append(tx, EventKind.SPACE_WANTED, key, actor_id=actor_id, rollback=target.version)
+    kind = EventKind.SPACE_WANTED
+    events.append(tx, kind, space.key, actor_id=actor_id, rollback=target.version)
 
 
 def _notes(old: Release, new: Release, clashing: Sequence[str]) -> tuple[str, ...]:
