@@ -9,10 +9,11 @@ import pytest
 from runtime import act, steps
 from spaceport.ledger import builds, releases, rollback
 from spaceport.ledger.releases import Release
+from spaceport.ledger.tables import releases as table
 from spaceport.names import SpaceKey
 from spaceport.sdk import Sdk
 from spaceport.stage import Wanted
-from spaceport.states import BuildState
+from spaceport.states import BuildState, ReleaseState
 from tests.runtime.test_adoption import supervisor_process
 from tests.runtime.world import World, server
 from tests.waiting import aeventually
@@ -115,6 +116,20 @@ async def test_an_earlier_version_that_does_not_start_leaves_what_serves(world: 
     world.secrets[key] = {}
     roll_back(world, key, 1)
     await world.serves(key, "first")
+
+
+async def test_an_image_that_is_gone_leaves_what_serves(world: World) -> None:
+    key = await two_versions(world)
+    with world.ledger.write() as tx:
+        row = tx.execute(table.select().where(table.c.number == 1)).mappings().one()
+        lost = {**row["artifact"], "image": "spaceport/removed-by-hand:1"}
+        tx.execute(table.update().where(table.c.id == row["id"]).values(artifact=lost))
+    made = roll_back(world, key, 1)
+    await aeventually(lambda: world.cause(key) != "")
+    with world.ledger.read() as tx:
+        assert releases.get(tx, made.id).state is ReleaseState.FAILED
+    assert await world.get(key) == "bad"
+    await world.settled(key, 1)
 
 
 async def test_a_step_that_was_decided_before_does_not_undo_it(world: World) -> None:
