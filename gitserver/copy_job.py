@@ -17,9 +17,10 @@ class CopyFailed(Unavailable):
     """Raised when the source cannot be read; nothing was made."""
 
 
-def run_copy(source: Path, draft: Path, mark: int | None, settings: GitSettings) -> None:
+def run_copy(source: Path, draft: Path, mark: int | None, settings: GitSettings) -> frozenset[str]:
     """Let a child fill the draft; blocks. `mark` is the draft's descriptor: the child holds it too,
-    so that nobody sweeps the draft away while it writes there.
+    so that nobody sweeps the draft away while it writes there. Gives the ids of the large objects
+    that the copied history names.
 
     Raises `NotFound` when the source goes, `Unavailable`, or `CopyFailed`.
     """
@@ -45,9 +46,10 @@ def run_copy(source: Path, draft: Path, mark: int | None, settings: GitSettings)
             f"Copying the history took more than {check.wall:g} seconds and was given up.",
             hint="Clone the Space and push it to a new one.",
         ) from None
-    outcome = ran.stdout.decode("utf-8", "replace").strip()
-    if ran.returncode == 0 and outcome == "copied":
-        return
+    answer = json.loads(ran.stdout) if ran.returncode == 0 else {"outcome": ""}
+    outcome = answer["outcome"]
+    if outcome == "copied":
+        return frozenset(answer["named"])
     if outcome == "gone":
         raise NotFound("The Space that was to be copied is gone.")
     if outcome == "busy":

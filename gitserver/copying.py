@@ -20,12 +20,13 @@ from pathlib import Path
 from gitserver.durable import sync_file, sync_folder
 from gitserver.locks import hold_folder
 from gitserver.pack.cruft import is_cruft
-from gitserver.pack.file import PackDamaged, PackFile
+from gitserver.pack.file import BLOB, PackDamaged, PackFile
 from gitserver.pack.history import History
 from gitserver.pack.index import IndexDamaged
 from gitserver.pack.newpack import write_draft
 from gitserver.pack.store import ObjectMissing, ObjectStore
 from gitserver.pack.walk import Walk
+from gitserver.pointer import MAX_BYTES, parse_pointer
 from gitserver.refs import read_refs, write_refs
 from spaceport.failpoints import failpoint
 
@@ -33,8 +34,9 @@ SHOWN = ("refs/heads/", "refs/tags/")
 _POLL = 0.05
 
 
-def copy_history(source: Path, draft: Path, wait: float) -> int:
-    """Fill the draft, a bare repository without refs; the number of objects.
+def copy_history(source: Path, draft: Path, wait: float) -> list[str]:
+    """Fill the draft, a bare repository without refs; gives the ids of the large objects that the
+    pointers in it name.
 
     Safe beside pushes and readers; maintenance waits meanwhile, and is waited for `wait` seconds.
     Raises `FileNotFoundError` when the source goes, `TimeoutError`, `ObjectMissing`, `OSError`.
@@ -65,10 +67,21 @@ def copy_history(source: Path, draft: Path, wait: float) -> int:
             write_refs(draft, read_refs(draft), shown, lambda oid: _peel(history, oid))
         for name in ("objects/pack", "objects", "refs", "."):
             sync_folder(draft / name)
-        return len(reached)
+        return _named(store, reached)
     finally:
         store.close()
         os.close(mark)
+
+
+def _named(store: ObjectStore, reached: set[bytes]) -> list[str]:
+    found = set()
+    for oid in reached:
+        kind, size = store.kind_and_size(oid)
+        if kind == BLOB and size <= MAX_BYTES:
+            pointer = parse_pointer(store.read(oid)[1])
+            if pointer is not None:
+                found.add(pointer.oid)
+    return sorted(found)
 
 
 def _alone(folder: Path, wait: float) -> int:
@@ -106,13 +119,15 @@ def _peel(history: History, oid: str) -> str | None:
 
 
 def main() -> None:
-    """The child: {"source", "draft", "wait", "memory"} on standard input; prints one word, or why
-    it failed."""
+    """The child: {"source", "draft", "wait", "memory"} on standard input; prints {"outcome": one
+    word, or why it failed, "named": ids of large objects}."""
     job = json.load(sys.stdin)
     os.nice(10)
     resource.setrlimit(resource.RLIMIT_AS, (job["memory"], job["memory"]))
+    named: list[str] = []
     try:
-        copy_history(Path(job["source"]), Path(job["draft"]), job["wait"])
+        source, draft = Path(job["source"]), Path(job["draft"])
+        named = copy_history(source, draft, job["wait"])
         outcome = "copied"
     except (FileNotFoundError, NotADirectoryError):
         outcome = "gone"
@@ -126,4 +141,4 @@ def main() -> None:
         outcome = error.strerror or type(error).__name__
     except MemoryError:
         outcome = "it needs more memory than the server allows"
-    sys.stdout.write(outcome)
+    sys.stdout.write(json.dumps({"outcome": outcome, "named": named}))

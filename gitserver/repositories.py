@@ -76,8 +76,9 @@ class Repositories:
         """
         return self._bear(key, lambda draft, mark: _lay_out(draft, files, author, message))
 
-    def create_from(self, key: SpaceKey, source: SpaceKey) -> None:
-        """Make the repository with the branches and tags of `source`, and all that they reach.
+    def create_from(self, key: SpaceKey, source: SpaceKey) -> frozenset[str]:
+        """Make the repository with the branches and tags of `source`, and all that they reach;
+        gives the ids of the large objects that it names.
 
         It is there whole or not at all, and shares no file that is ever written again. Raises
         `Conflict` if the key has a repository, `NotFound` if the source has none, `Unavailable`,
@@ -86,11 +87,11 @@ class Repositories:
         if not self.exists(source):
             raise NotFound("The Space that was to be copied has no repository.")
 
-        def fill(draft: Path, mark: int | None) -> None:
+        def fill(draft: Path, mark: int | None) -> frozenset[str]:
             _lay_out_empty(draft)
-            run_copy(self.path(source), draft, mark, self.settings)
+            return run_copy(self.path(source), draft, mark, self.settings)
 
-        self._bear(key, fill)
+        return self._bear(key, fill)
 
     def _bear(self, key: SpaceKey, fill: Callable[[Path, int | None], T]) -> T:
         final = self.path(key)

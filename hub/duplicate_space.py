@@ -6,7 +6,7 @@ makes the copy known with all its settings (`hub.create_space`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from config.catalogue import FREE_FLAVOR
@@ -64,11 +64,11 @@ def duplicate_space(context: HubContext, actor: Actor, source_id: SpaceId, wante
     check_flavor(context.catalogue, wanted.flavor, source.sdk)
     with creating(context.data):
         key = new_key()
-        context.repositories.create_from(key, source.key)
+        named = context.repositories.create_from(key, source.key)
         try:
             failpoint("copy:after-repository")
             with context.ledger.write() as tx:
-                space = _enter(tx, context, actor, source, wanted, key)
+                space = _enter(tx, context, actor, source, wanted, key, named)
         except BaseException:
             context.repositories.delete(key)
             raise
@@ -90,7 +90,13 @@ def readable_source(tx: Tx, actor: Actor, source_id: SpaceId) -> Space:
 
 
 def _enter(
-    tx: Tx, context: HubContext, actor: Actor, source: Space, wanted: Copy, key: SpaceKey
+    tx: Tx,
+    context: HubContext,
+    actor: Actor,
+    source: Space,
+    wanted: Copy,
+    key: SpaceKey,
+    named: Collection[str],
 ) -> Space:
     # Asked again: rights, names or the source itself may have changed since.
     source = readable_source(tx, actor, spaces.get(tx, source.key).id)
@@ -114,7 +120,8 @@ def _enter(
         spaces.set_sleep(tx, key, wanted.sleep, actor_id=actor.id)
     hidden = [entry for entry in wanted.secrets if entry.value]
     enter_settings(tx, context, actor, key, _variables(tx, source.key, wanted, hidden), hidden)
-    copy_large_links(tx, source.key, key)
+    quota = context.large.quota
+    copy_large_links(tx, source.key, key, named, quota, actor_id=actor.id)
     return spaces.get(tx, key)
 
 

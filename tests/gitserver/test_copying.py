@@ -11,12 +11,14 @@ import pytest
 
 from config.git import GitSettings
 from gitserver.locks import hold_folder
+from gitserver.pointer import Pointer
 from gitserver.repositories import Repositories
 from gitserver.upkeep import maintain
 from spaceport.errors import Conflict, NotFound, Unavailable
 from tests.gitserver.writing import ANN, KEY, fsck
 
 COPY = "b" * 24
+POINTER, TAKEN_BACK = Pointer("1" * 64, 12), Pointer("2" * 64, 12)
 
 
 def git(*words: str | Path) -> str:
@@ -33,8 +35,8 @@ def repositories(tmp_path: Path) -> Repositories:
     found.create(KEY, {"README.md": b"one\n"}, ANN)
     bare, work = found.path(KEY), tmp_path / "work"
     git("clone", "-q", f"file://{bare}", work)
-    for name, content in (("kept", "kept"), ("leak", "a password")):
-        (work / name).write_text(content)
+    for name, content in (("kept", POINTER.text()), ("leak", TAKEN_BACK.text())):
+        (work / name).write_bytes(content)
         git("-C", work, "add", "-A")
         git("-C", work, "commit", "-q", "-m", name)
         git("-C", work, "push", "-q", "origin", "HEAD:refs/heads/main")
@@ -49,7 +51,7 @@ def test_branches_and_tags_follow_with_what_they_reach_and_nothing_else(
 ) -> None:
     source, leak = repositories.path(KEY), repositories.head(KEY, "refs/pr/1")
     assert leak is not None
-    repositories.create_from(COPY, KEY)
+    assert repositories.create_from(COPY, KEY) == {POINTER.oid}
     copy = repositories.path(COPY)
     assert fsck(copy) == ""
     shown = ["for-each-ref", "--format=%(refname) %(objectname)"]

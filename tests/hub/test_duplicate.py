@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ from huggingface_hub.errors import BadRequestError, HfHubHTTPError, RepositoryNo
 from hub.duplicate_space import Copy, duplicate_space
 from hub.janitor import Janitor
 from spaceport.actor import SYSTEM
-from spaceport.ledger import accounts, memberships, secrets, spaces
+from spaceport.ledger import accounts, large, memberships, secrets, spaces
 from spaceport.ledger.spaces import Space, Visibility
 from spaceport.names import SpaceId
 from spaceport.roles import OrgRole
@@ -191,6 +192,32 @@ def test_an_author_may_allow_no_copies(hub: Hub) -> None:
     assert mine.repo_id == "dup/second"
     hub.wire.ask(*put, token=keeper, json_body={"duplicationDisabled": False})
     assert api.duplicate_repo("dup/unique", repo_type="space").repo_id == "dupe-unique/unique"
+
+
+@pytest.mark.req("LFS-04")
+def test_large_files_follow_without_their_bytes_and_only_those_that_are_named(
+    hub: Hub, tmp_path: Path
+) -> None:
+    source(hub, "dup/large")
+    content = bytes(range(256)) * 4000
+    hub.api("dup").upload_file(
+        path_or_fileobj=content, path_in_repo="w.bin", repo_id="dup/large", repo_type="space"
+    )
+    original, objects = row(hub, "dup/large"), hub.context.large
+    other = b"taken back"
+    unnamed = hashlib.sha256(other).hexdigest()
+    objects.put(original.key, None, unnamed, len(other), [other])
+    stored = {each.oid for each in objects.store.listed()}
+    api = hub.api("dupe-large")
+    api.duplicate_repo("dup/large", repo_type="space")
+    with hub.context.ledger.read() as tx:
+        held = large.held(tx, row(hub, "dupe-large/large").key)
+        assert held.keys() == large.held(tx, original.key).keys() - {unnamed}
+    assert list(held) == [hashlib.sha256(content).hexdigest()]
+    assert {each.oid for each in objects.store.listed()} == stored
+    hub.api("dup").delete_repo("dup/large", repo_type="space")
+    got = api.hf_hub_download("dupe-large/large", "w.bin", repo_type="space", local_dir=tmp_path)
+    assert Path(got).read_bytes() == content
 
 
 @pytest.mark.req("API-29")
