@@ -26,9 +26,9 @@ def due(space: Space, newest: Build | None, settings: Settings) -> Due | None:
 
     A failed build is tried again only for a reason: a push, a restart asked for after it, a
     factory rebuild, or a change of what it uses. A paused Space waits until it is restarted, a
-    sleeping one until something wants it.
+    sleeping one until something wants it, one that was rolled back until something is pushed.
     """
-    if space.deleted_at is not None or space.head is None:
+    if space.deleted_at is not None or space.head is None or space.held:
         return None
     if space.wanted is Wanted.PAUSED:
         return None
@@ -60,6 +60,6 @@ def _reason(space: Space, newest: Build | None, digest: str) -> str | None:
 
 def unwanted(space: Space, build: Build) -> bool:
     """Whether a build under way should end now."""
-    if space.deleted_at is not None or space.wanted is Wanted.PAUSED:
+    if space.deleted_at is not None or space.wanted is Wanted.PAUSED or space.held:
         return True
     return build.revision != space.head or build.factory_generation < space.factory_generation

@@ -1,13 +1,14 @@
 """Removing what no Space can use any more: environments, checkouts, images (BLD-18).
 
-Kept is what the newest release and build of each Space, its live release and a few before that
-name; also what a replica still runs from. Everything else is only a cache.
+Kept is what the newest release and build of each Space, its live release and the last few versions
+that ran name; also what a replica still runs from. Everything else is only a cache. A release that
+is not kept is noted as such before its files go, so that nobody rolls back to it meanwhile.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from spaceport.artifact import Artifact, ArtifactKind
 from spaceport.engine import Engine, EngineDown, EngineRefused
 from spaceport.ledger import Ledger, builds, releases, replicas, spaces
 from spaceport.ledger.database import Tx
+from spaceport.ledger.releases import Release
 from spaceport.names import SpaceKey, new_key
 from spaceport.states import BuildState, ReleaseState
 
@@ -41,6 +43,13 @@ class Kept:
             self.paths.add(artifact.folder)
         if artifact.image:
             self.images.add(artifact.image)
+
+    def holds(self, artifact: Artifact) -> bool:
+        """Whether all that is the artifact's own stays."""
+        mine = Kept()
+        mine.add(artifact)
+        own = {image for image in mine.images if image.startswith(SPACE_TAG)}
+        return mine.paths <= self.paths and own <= self.images
 
 
 @dataclass(frozen=True)
@@ -66,8 +75,9 @@ def collect(
     An engine that does not answer only means that images stay.
     """
     places = Places(data.resolve())
-    with ledger.read() as tx:
+    with ledger.write() as tx:
         kept, stale = _kept(tx, keep_releases)
+        _drop(tx, kept)
     before = time.time() - young_seconds
     freed = 0
     environments = _unused(places, places.environments.glob("*"), kept, before)
@@ -107,15 +117,41 @@ def _kept(tx: Tx, keep_releases: int) -> tuple[Kept, set[str]]:
     for key in (*spaces.keys(tx), *spaces.keys(tx, deleted=True)):
         gone = spaces.get(tx, key).deleted_at is not None
         running = {replica.release_id for replica in replicas.alive(tx, key)}
-        for number, release in enumerate(releases.history(tx, key, HISTORY)):
-            young = number < keep_releases or release.state is ReleaseState.LIVE
-            if release.id in running or (young and not gone):
+        history = releases.history(tx, key, HISTORY)
+        ids = running if gone else running | _to_keep(history, keep_releases)
+        for release in history:
+            if release.id in ids:
                 kept.add(release.artifact)
         newest = builds.newest(tx, key, BuildState.SUCCEEDED)
         if newest is not None and newest.artifact is not None and not gone:
             kept.add(newest.artifact)
         made |= _images_of(tx, key)
     return kept, made
+
+
+def _to_keep(history: Sequence[Release], count: int) -> set[str]:
+    """The newest release, the live one, and those of the last `count` versions that ran or may yet:
+    a restart or a rollback makes another release, not another version. `history`: newest first."""
+    kept = {release.id for release in history if release.state is ReleaseState.LIVE}
+    kept |= {release.id for release in history[:1]}
+    versions: list[Artifact] = []
+    for release in history:
+        if release.live_at is None and release.state is not ReleaseState.PENDING:
+            continue
+        if release.artifact not in versions:
+            if len(versions) == count:
+                break
+            versions.append(release.artifact)
+        kept.add(release.id)
+    return kept
+
+
+def _drop(tx: Tx, kept: Kept) -> None:
+    """Note which releases cannot be started again once this run is over."""
+    for key in spaces.keys(tx):
+        history = releases.history(tx, key, HISTORY)
+        gone = [one for one in history if one.dropped_at is None and not kept.holds(one.artifact)]
+        releases.drop(tx, [release.id for release in gone])
 
 
 def _unused(places: Places, folders: Iterable[Path], kept: Kept, before: float) -> list[Path]:

@@ -16,13 +16,15 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from config.git import GitSettings
 from gitserver.building import Leaf, NewObjects, Signature
+from gitserver.copy_job import run_copy
 from gitserver.durable import sync_folder, write_synced
 from gitserver.locks import LOCK_FILE, hold_folder, write_lock
 from gitserver.receive.places import Reasons, Storing
@@ -35,6 +37,7 @@ from spaceport.failpoints import failpoint
 from spaceport.names import SpaceKey
 from spaceport.push import MAIN
 
+T = TypeVar("T")
 _KEY = re.compile(r"[0-9a-f]{24}")
 _CONFIG = b"[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n"
 
@@ -78,12 +81,32 @@ class Repositories:
 
         It is there whole or not at all. Raises `Conflict` if the key has a repository.
         """
+        return self._bear(key, lambda draft, mark: _lay_out(draft, files, author, message))
+
+    def create_from(self, key: SpaceKey, source: SpaceKey) -> frozenset[str]:
+        """Make the repository with the branches and tags of `source`, and all that they reach;
+        gives the ids of the large objects that it names.
+
+        It is there whole or not at all, and shares no file that is ever written again. Raises
+        `Conflict` if the key has a repository, `NotFound` if the source has none, `Unavailable`,
+        `copy_job.CopyFailed`.
+        """
+        if not self.exists(source):
+            raise NotFound("The Space that was to be copied has no repository.")
+
+        def fill(draft: Path, mark: int | None) -> frozenset[str]:
+            _lay_out_empty(draft)
+            return run_copy(self.path(source), draft, mark, self.settings)
+
+        return self._bear(key, fill)
+
+    def _bear(self, key: SpaceKey, fill: Callable[[Path, int | None], T]) -> T:
         final = self.path(key)
         draft = self.root / "new" / f"{key}-{secrets.token_hex(6)}"
         draft.mkdir()
         mark = hold_folder(draft)
         try:
-            revision = _lay_out(draft, files, author, message)
+            made = fill(draft, mark)
             failpoint("create:before-rename")
             final.parent.mkdir(exist_ok=True)
             sync_folder(self.root)
@@ -101,7 +124,7 @@ class Repositories:
         finally:
             if mark is not None:
                 os.close(mark)
-        return revision
+        return made
 
     def delete(self, key: SpaceKey) -> None:
         """Remove the repository; no error if there is none. A push that runs meanwhile fails."""
@@ -180,16 +203,20 @@ def _remove_if_dead(folder: Path) -> bool:
     return True
 
 
-def _lay_out(draft: Path, files: Mapping[str, bytes], author: Signature, message: str) -> str:
+def _lay_out_empty(draft: Path) -> None:
     for folder in ("objects/info", "objects/pack", "refs/heads", "refs/tags"):
         (draft / folder).mkdir(parents=True)
+    write_synced(draft / "HEAD", f"ref: {MAIN}\n".encode())
+    write_synced(draft / "config", _CONFIG)
+    write_synced(draft / LOCK_FILE, b"")
+
+
+def _lay_out(draft: Path, files: Mapping[str, bytes], author: Signature, message: str) -> str:
+    _lay_out_empty(draft)
     objects = NewObjects()
     leaves = {path: Leaf(0o100644, objects.blob(data)) for path, data in files.items()}
     revision = objects.commit(objects.nested_tree(leaves), (), author, message)
     objects.write_pack(draft / "objects/pack")
-    write_synced(draft / "HEAD", f"ref: {MAIN}\n".encode())
-    write_synced(draft / "config", _CONFIG)
-    write_synced(draft / LOCK_FILE, b"")
     write_synced(draft / "packed-refs", f"{HEADER}{revision} {MAIN}\n".encode())
     for folder in ("objects/pack", "objects", "refs", "."):
         sync_folder(draft / folder)

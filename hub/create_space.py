@@ -7,6 +7,7 @@ which the janitor removes (`hub.janitor`).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -75,7 +76,7 @@ def create_space(context: HubContext, actor: Actor, wanted: NewSpace) -> Space:
     if wanted.sleep is not None:
         check_sleep(wanted.sleep)
     with context.ledger.read() as tx:
-        owner = _owner(tx, actor, wanted)
+        owner = owner_for(tx, actor, wanted.owner, wanted.name)
     creator = actor.account or owner
     readme = _readme(context, wanted)
     with creating(context.data):
@@ -100,13 +101,16 @@ def signature(context: HubContext, account: Account) -> Signature:
     return Signature(account.display_name, email)
 
 
-def _owner(tx: Tx, actor: Actor, wanted: NewSpace) -> Account:
-    """The owner, if `actor` may create there and the name is free."""
-    owner = accounts.by_name(tx, wanted.owner)
+def owner_for(tx: Tx, actor: Actor, name: str, space_name: str) -> Account:
+    """The account `name`, if `actor` may create a Space there and it has none of that name.
+
+    Raises `authorize.Denied`, `Invalid`, `SpaceExists`.
+    """
+    owner = accounts.by_name(tx, name)
     authorize(actor, Action.CREATE, Namespace(owner.id if owner else "")).require()
     if owner is None:
-        raise Invalid(f"There is no account called {wanted.owner!r}.")
-    taken = spaces.by_id(tx, SpaceId(owner.name, wanted.name))
+        raise Invalid(f"There is no account called {name!r}.")
+    taken = spaces.by_id(tx, SpaceId(owner.name, space_name))
     if taken is not None:
         raise SpaceExists(taken.id)
     return owner
@@ -141,7 +145,7 @@ def _enter(
     readme: str,
 ) -> Space:
     # Asked again: the right, or the name, may have gone to somebody else since.
-    owner = _owner(tx, actor, wanted)
+    owner = owner_for(tx, actor, wanted.owner, wanted.name)
     creator = actor.account or owner
     spaces.create(
         tx,
@@ -158,11 +162,24 @@ def _enter(
     spaces.move_head(tx, key, revision, stored, sdk=wanted.sdk, actor_id=actor.id)
     if wanted.sleep is not None:
         spaces.set_sleep(tx, key, wanted.sleep, actor_id=actor.id)
-    for entry in wanted.variables:
+    enter_settings(tx, context, actor, key, wanted.variables, wanted.secrets)
+    return spaces.get(tx, key)
+
+
+def enter_settings(
+    tx: Tx,
+    context: HubContext,
+    actor: Actor,
+    key: SpaceKey,
+    shown: Iterable[Setting],
+    hidden: Iterable[Setting],
+) -> None:
+    """Set the variables and secrets of a new Space. Raises `Invalid` naming the rule broken."""
+    for entry in shown:
         variables.set_(
             tx, key, entry.key, entry.value, description=entry.description, actor_id=actor.id
         )
-    for entry in wanted.secrets:
+    for entry in hidden:
         secrets.set_(
             tx,
             context.keyring,
@@ -172,4 +189,3 @@ def _enter(
             description=entry.description,
             actor_id=actor.id,
         )
-    return spaces.get(tx, key)

@@ -121,9 +121,10 @@ def _create_release(tx: Tx, key: SpaceKey, build_id: str) -> None:
     space, build = spaces.get(tx, key), builds.get(tx, build_id)
     if build is None:
         return
-    for older in releases.history(tx, key):
-        if older.state is ReleaseState.PENDING:
-            releases.move(tx, older, ReleaseState.RETIRED)
+    newest = releases.newest(tx, key)
+    if space.held and newest is not None and newest.build_id != build_id:
+        return  # rolled back since this was decided
+    releases.retire_pending(tx, key)
     releases.create(
         tx,
         space,

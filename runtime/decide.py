@@ -151,7 +151,7 @@ class _Deciding:
 
     def _due_build(self) -> str | None:
         fresh, newest = self.view.fresh, self.view.overview.release
-        if fresh is not None:
+        if fresh is not None and not self.space.held:
             return None if self._build_is_young() else fresh.id
         if newest is None:
             return None
@@ -166,6 +166,8 @@ class _Deciding:
     def _build_is_coming(self) -> bool:
         """Whether a restart should wait for a build of the head of main (8.2.15)."""
         build, space = self.view.overview.build, self.space
+        if space.held:
+            return False  # it was rolled back: no build of this head is waited for
         if build is None or build.state.open:
             return True
         if build.state in (BuildState.SUPERSEDED, BuildState.INTERRUPTED):
@@ -176,7 +178,7 @@ class _Deciding:
     def _build_is_young(self) -> bool:
         """Whether a build began just now: what it yields may be here in a moment."""
         build = self.view.overview.build
-        if build is None or not build.state.open:
+        if build is None or not build.state.open or self.space.held:
             return False
         age = (self.view.now - build.queued_at).total_seconds()
         left = self.view.settings.start.build_patience - age

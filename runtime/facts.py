@@ -32,7 +32,9 @@ def read_facts(tx: Tx, key: SpaceKey, tools: Tools) -> Facts:
     """Raises `NotFound` for a Space that was purged."""
     view = overview(tx, key)
     succeeded = builds.newest(tx, key, BuildState.SUCCEEDED)
-    fresh = succeeded if succeeded and not releases.of_build(tx, succeeded.id) else None
+    fresh = succeeded if succeeded and succeeded.number > view.space.skipped_builds else None
+    if fresh is not None and releases.of_build(tx, fresh.id):
+        fresh = None
     to_start = target(view)
     runs = to_start is not None and any(
         replica.release_id == to_start.id for replica in view.replicas

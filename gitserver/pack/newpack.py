@@ -59,12 +59,14 @@ def write_draft(
     oids: Collection[bytes],
     tick: Callable[[int], None] = lambda count: None,
     ages: dict[bytes, float] | None = None,
+    folder: Path | None = None,
 ) -> Draft:
-    """Write these objects, copied raw, into a draft beside the store's packs; it is durable.
+    """Write these objects, copied raw, into a draft beside the store's packs, or in `folder`; it is
+    durable.
 
     Raises `ObjectMissing`, `PackDamaged` or `OSError`; then nothing is left behind.
     """
-    folder = store.folder / "pack"
+    folder = folder or store.folder / "pack"
     mark = secrets.token_hex(8)
     pack, index = folder / f"tmp_pack_{mark}", folder / f"tmp_idx_{mark}"
     try:

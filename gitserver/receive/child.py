@@ -17,8 +17,8 @@ from gitserver.receive.quarantine import Quarantine
 from gitserver.receive.rules import FsckRules
 
 _log = logging.getLogger(__name__)
-_ROOT = str(Path(gitserver.__file__).parent.parent)
-_PROGRAM = (
+ROOT = str(Path(gitserver.__file__).parent.parent)
+PROGRAM = (
     "import importlib, sys; sys.path.insert(0, sys.argv[1]); "
     "importlib.import_module(sys.argv[2]).main()"
 )
@@ -65,7 +65,7 @@ async def run_child(
     seconds; then raises `TimeoutError`.
     """
     child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-S", "-c", _PROGRAM, _ROOT, module),
+        *(sys.executable, "-I", "-S", "-c", PROGRAM, ROOT, module),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -15,6 +15,7 @@ FIELDS = (
     "lastModified",
     "likes",
     "models",
+    "originSpace",
     "private",
     "region",
     "resourceGroup",

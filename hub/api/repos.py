@@ -91,13 +91,14 @@ def _wanted(call: Call, body: Create) -> NewSpace:
         sleep=body.sleepTimeSeconds,
         license=body.license or "",
         short_description=body.short_description or "",
-        variables=_settings(body.variables),
-        secrets=_settings(body.secrets),
+        variables=settings_of(body.variables),
+        secrets=settings_of(body.secrets),
         **({"flavor": body.hardware} if body.hardware else {}),
     )
 
 
-def _settings(entries: list[Entry]) -> tuple[Setting, ...]:
+def settings_of(entries: list[Entry]) -> tuple[Setting, ...]:
+    """Variables or secrets of a request, for `create_space` and `duplicate_space`."""
     return tuple(Setting(entry.key, entry.value, entry.description) for entry in entries)
 
 

@@ -31,6 +31,7 @@ class Settings(Body):
     visibility: str | None = None
     private: bool | None = None
     gated: bool | str | None = None
+    duplicationDisabled: bool | None = None
 
 
 async def get_variables(call: Call) -> web.StreamResponse:
@@ -107,14 +108,20 @@ async def remove_secret(call: Call) -> web.StreamResponse:
 
 
 async def change(call: Call) -> web.StreamResponse:
-    """Visibility, in the new or the old way of saying it."""
+    """Visibility, in the new or the old way of saying it, and whether readers may copy it."""
     body = await call.body(Settings)
     if body.gated not in (None, False):
         raise ApiError(400, "This server has no gated repositories")
     wanted = visibility_of(body.visibility, body.private)
-    if wanted is not None:
-        key, actor_id = call.space.key, call.actor.id
-        await call.write(lambda tx: spaces.set_visibility(tx, key, wanted, actor_id=actor_id))
+    key, actor_id, disabled = call.space.key, call.actor.id, body.duplicationDisabled
+
+    def write(tx: Tx) -> None:
+        if wanted is not None:
+            spaces.set_visibility(tx, key, wanted, actor_id=actor_id)
+        if disabled is not None:
+            spaces.set_duplicable(tx, key, not disabled, actor_id=actor_id)
+
+    await call.write(write)
     shown = wanted or call.space.visibility
     return answer({"visibility": shown.value, "private": shown.value != "public"})
 

@@ -11,8 +11,9 @@ from hub.api.call import Call, answer
 from hub.api.errors import ApiError, revision_not_found
 from hub.api.expand import check_expand
 from hub.api.large import lfs_json
-from hub.api.wire import flavor_json, linked, runtime_json, space_json
+from hub.api.wire import flavor_json, linked, origin_json, runtime_json, space_json
 from hub.hardware import offered
+from hub.origin_shown import origin_of
 from spaceport.authorize import HIDDEN, SIGN_IN, Action, Denied, SpaceResource, authorize
 from spaceport.errors import NotFound
 from spaceport.ledger import spaces
@@ -50,6 +51,10 @@ async def full_json(
     shown["host"] = call.context.app_url(space)
     shown["resourceGroup"] = None
     shown["region"] = None
+    if wants("originSpace"):
+        origin = await call.read(lambda tx: origin_of(tx, call.actor, space))
+        if origin is not None:
+            shown["originSpace"] = origin_json(origin)
     if wants("runtime"):
         view = await call.read(lambda tx: overview(tx, space.key))
         shown["runtime"] = runtime_json(call.context, view)

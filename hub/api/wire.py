@@ -10,6 +10,7 @@ from config.catalogue import Flavor
 from hub.context import HubContext
 from hub.hardware import idle_seconds
 from spaceport.artifact import ArtifactKind
+from spaceport.ledger.origins import Origin
 from spaceport.ledger.overview import Overview
 from spaceport.ledger.spaces import Space, Visibility
 from spaceport.sdk import Sdk
@@ -93,6 +94,11 @@ def linked(space: Space) -> dict[str, list[str]]:
     """Models and datasets that the card names."""
     card = space.card or {}
     return {kind: [str(each) for each in card.get(kind, ())] for kind in ("models", "datasets")}
+
+
+def origin_json(origin: Origin) -> dict[str, Any]:
+    """What a Space is a copy of; `name` is ours, so that people need not look the key up."""
+    return {"_id": origin.key, "authorId": origin.author_id, "name": origin.id}
 
 
 def flavor_json(flavor: Flavor) -> dict[str, Any]:

@@ -9,7 +9,20 @@ import typer
 from rich.console import Console
 from sqlalchemy.exc import DBAPIError
 
-from hub.cli import doctor, gc, git, keys, orgs, secrets, serve, spaces, tokens, users
+from hub.cli import (
+    doctor,
+    duplicate,
+    gc,
+    git,
+    keys,
+    orgs,
+    releases,
+    secrets,
+    serve,
+    spaces,
+    tokens,
+    users,
+)
 from spaceport.errors import SpaceportError
 
 app = typer.Typer(
@@ -25,6 +38,9 @@ app.add_typer(users.app, name="user")
 app.add_typer(tokens.app, name="token")
 app.add_typer(keys.app, name="key")
 app.add_typer(orgs.app, name="org")
+spaces.app.command()(releases.releases)
+spaces.app.command()(releases.rollback)
+spaces.app.command()(duplicate.duplicate)
 app.add_typer(spaces.app, name="space")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(git.app, name="git")

@@ -42,8 +42,8 @@ def create(
             NewSpace(
                 wanted.author,
                 wanted.name,
-                _choice(sdk, Sdk),
-                visibility=_choice(visibility, Visibility),
+                choice(sdk, Sdk),
+                visibility=choice(visibility, Visibility),
                 flavor=hardware,
                 license=license,
                 short_description=short_description,
@@ -81,7 +81,7 @@ def info(name: SpaceName, data: Data = None) -> None:
     """Show a Space: its addresses, stage, and why it is not running."""
     with opened(data) as context:
         with context.ledger.read() as tx:
-            view = overview(tx, _find(tx, name).key)
+            view = overview(tx, find(tx, name).key)
         table(("", ""), _lines(context, view))
 
 
@@ -95,7 +95,7 @@ def logs(
     """Print the log of the app, or of its build."""
     with opened(data) as context:
         with context.ledger.read() as tx:
-            space = _find(tx, name)
+            space = find(tx, name)
         show_log(context, space, "build" if build else "run", follow=follow)
 
 
@@ -139,13 +139,14 @@ def delete(
     """Delete a Space with its repository, for good."""
     with opened(data) as context:
         with context.ledger.read() as tx:
-            space = _find(tx, name)
+            space = find(tx, name)
         confirm(f"Delete {space.id} with its repository, for good?", yes)
         delete_space(context, SYSTEM, space.id)
     say(f"Deleted {space.id}.")
 
 
-def _find(tx: Tx, name: str) -> Space:
+def find(tx: Tx, name: str) -> Space:
+    """The Space of that name. Raises `NotFound`."""
     found = spaces.by_id(tx, space_id(name))
     if found is None:
         raise NotFound(
@@ -156,7 +157,7 @@ def _find(tx: Tx, name: str) -> Space:
 
 def _running(tx: Tx, name: str) -> Space:
     """A Space that has something to pause and restart."""
-    found = _find(tx, name)
+    found = find(tx, name)
     if found.sdk is Sdk.STATIC:
         raise Invalid(f"{name} is static: its files are served, nothing runs.")
     return found
@@ -185,7 +186,8 @@ def _lines(context: HubContext, view: Overview) -> list[tuple[str, object]]:
     return lines
 
 
-def _choice(text: str, kind: type[E]) -> E:
+def choice(text: str, kind: type[E]) -> E:
+    """The member of `kind` that is written so. Raises `Invalid` with all there are."""
     try:
         return kind(text)
     except ValueError:

@@ -7,7 +7,16 @@ from aiohttp import web
 from hub.context import HubContext
 from hub.web.assets import Assets
 from hub.web.door import Door
-from hub.web.pages import account, create, files, lists, sign_in, space, space_settings
+from hub.web.pages import (
+    account,
+    create,
+    duplicate,
+    files,
+    lists,
+    sign_in,
+    space,
+    space_settings,
+)
 from hub.web.templating import Templates
 
 _SPACE = "/spaces/{author}/{name}"
@@ -41,6 +50,8 @@ def add_web(app: web.Application, context: HubContext) -> None:
     get(_SPACE, door(space.page))
     get(f"{_SPACE}/status", door(space.status))
     post(f"{_SPACE}/wake", door(space.wake))
+    get(f"{_SPACE}/duplicate", door(duplicate.form))
+    post(f"{_SPACE}/duplicate", door(duplicate.duplicate))
     for view, handler in (("tree", files.tree), ("commits", files.commits)):
         get(f"{_SPACE}/{view}/{{rev}}", door(handler))
         get(f"{_SPACE}/{view}/{{rev}}/{{path:.*}}", door(handler))
@@ -52,6 +63,8 @@ def add_web(app: web.Application, context: HubContext) -> None:
     post(f"{_SPACE}/settings/secrets", door(space_settings.set_secret))
     post(f"{_SPACE}/settings/secrets/delete", door(space_settings.remove_secret))
     post(f"{_SPACE}/settings/visibility", door(space_settings.set_visibility))
+    post(f"{_SPACE}/settings/copies", door(space_settings.set_copies))
+    post(f"{_SPACE}/settings/rollback", door(space_settings.rollback))
     post(f"{_SPACE}/settings/pause", door(space_settings.pause))
     post(f"{_SPACE}/settings/restart", door(space_settings.restart))
     post(f"{_SPACE}/settings/delete", door(space_settings.delete))

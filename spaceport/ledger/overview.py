@@ -63,7 +63,7 @@ def restless(tx: Tx) -> set[SpaceKey]:
 def build_due(view: Overview) -> bool:
     """Whether the head is not what was built last: the builder has not looked yet."""
     space, build = view.space, view.build
-    if space.head is None:
+    if space.head is None or space.held:
         return False
     if build is None or build.revision != space.head:
         return True
@@ -72,12 +72,12 @@ def build_due(view: Overview) -> bool:
 
 def release_due(view: Overview) -> bool:
     """Whether what was built last, with the present settings, is not what was released last."""
-    build, release = view.build, view.release
-    if build is None or build.state is not BuildState.SUCCEEDED or build_due(view):
-        return False
-    if release is None or release.build_id != build.id:
-        return True
-    space = view.space
+    build, release, space = view.build, view.release, view.space
+    if not space.held or release is None:
+        if build is None or build.state is not BuildState.SUCCEEDED or build_due(view):
+            return False
+        if release is None or release.build_id != build.id:
+            return True
     wanted = (space.settings_version, space.restart_generation)
     return (release.settings_version, release.restart_generation) != wanted
 
@@ -86,11 +86,11 @@ def facts_of(view: Overview) -> Facts:
     """A static folder serves as soon as its release is live: the proxy needs no replica.
 
     What is due counts as begun: between a push and the builder's look the Space is BUILDING, not
-    still in the error of the push before.
+    still in the error of the push before. After a rollback builds of the head do not count.
     """
     live = view.live
     folder = live is not None and live.artifact.kind is ArtifactKind.FOLDER
-    build, release = view.build, view.release
+    build, release = None if view.space.held else view.build, view.release
     to_build, to_release = build_due(view), release_due(view)
     pending = release is not None and release.state is ReleaseState.PENDING
     target = release if pending else live

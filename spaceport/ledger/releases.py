@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -41,6 +41,13 @@ class Release:
     crashes: int
     created_at: datetime
     live_at: datetime | None
+    rollback_of: int | None = None
+    dropped_at: datetime | None = None
+
+    @property
+    def version(self) -> int:
+        """The number of the release that it is in fact: a rollback is what it brought back."""
+        return self.rollback_of or self.number
 
 
 def create(
@@ -55,6 +62,45 @@ def create(
     """A pending release of a succeeded build with the Space's present settings."""
     if build.artifact is None:
         raise ValueError(f"build {build.id} has no artifact")
+    return _enter(
+        tx,
+        space,
+        {
+            "build_id": build.id,
+            "revision": build.revision,
+            "artifact": build.artifact.to_json(),
+            "card": dict(card),
+            "variables": dict(variables),
+            "secret_versions": dict(secret_versions),
+        },
+    )
+
+
+def again(
+    tx: Tx,
+    space: Space,
+    old: Release,
+    *,
+    variables: Mapping[str, str],
+    secret_versions: Mapping[str, int],
+) -> Release:
+    """A pending release of what `old` was made of, on the Space's present hardware."""
+    return _enter(
+        tx,
+        space,
+        {
+            "build_id": old.build_id,
+            "revision": old.revision,
+            "artifact": old.artifact.to_json(),
+            "card": dict(old.card),
+            "variables": dict(variables),
+            "secret_versions": dict(secret_versions),
+            "rollback_of": old.version,
+        },
+    )
+
+
+def _enter(tx: Tx, space: Space, values: Mapping[str, Any]) -> Release:
     key = space.key
     number = tx.execute(
         select(func.coalesce(func.max(releases.c.number), 0) + 1).where(releases.c.space_key == key)
@@ -65,12 +111,7 @@ def create(
             id=release_id,
             space_key=key,
             number=number,
-            build_id=build.id,
-            revision=build.revision,
-            artifact=build.artifact.to_json(),
-            card=dict(card),
-            variables=dict(variables),
-            secret_versions=dict(secret_versions),
+            **values,
             flavor=space.flavor,
             settings_version=space.settings_version,
             restart_generation=space.restart_generation,
@@ -139,6 +180,25 @@ def history(tx: Tx, key: SpaceKey, limit: int = 50) -> list[Release]:
     return [_release(row) for row in tx.execute(query).mappings()]
 
 
+def numbered(tx: Tx, key: SpaceKey, number: int) -> Release | None:
+    query = select(releases).where(releases.c.space_key == key, releases.c.number == number)
+    row = tx.execute(query).mappings().first()
+    return None if row is None else _release(row)
+
+
+def retire_pending(tx: Tx, key: SpaceKey) -> None:
+    """Give up every release that waits for its first answer: another one takes its place."""
+    for older in history(tx, key):
+        if older.state is ReleaseState.PENDING:
+            move(tx, older, ReleaseState.RETIRED)
+
+
+def drop(tx: Tx, release_ids: Collection[str]) -> None:
+    """Note that what these were made of is about to be removed: they cannot be started again."""
+    for release_id in release_ids:
+        tx.execute(update(releases).where(releases.c.id == release_id).values(dropped_at=now()))
+
+
 def of_build(tx: Tx, build_id: str) -> bool:
     """Whether any release was made of this build."""
     query = select(releases.c.id).where(releases.c.build_id == build_id).limit(1)
@@ -171,4 +231,6 @@ def _release(row: Mapping[Any, Any]) -> Release:
         crashes=row["crashes"],
         created_at=row["created_at"],
         live_at=row["live_at"],
+        rollback_of=row["rollback_of"],
+        dropped_at=row["dropped_at"],
     )

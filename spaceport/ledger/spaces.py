@@ -16,6 +16,7 @@ from spaceport.ledger import events
 from spaceport.ledger.columns import now
 from spaceport.ledger.database import Tx
 from spaceport.ledger.events import EventKind
+from spaceport.ledger.origins import Origin
 from spaceport.ledger.tables import accounts, spaces
 from spaceport.names import SpaceId, SpaceKey, check_space_name, host_label
 from spaceport.sdk import Sdk
@@ -52,6 +53,16 @@ class Space:
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None
+    rolled_back_from: str | None = None
+    skipped_builds: int = 0
+    origin: Origin | None = None
+    duplicable: bool = True  # for those who may only read it
+
+    @property
+    def held(self) -> bool:
+        """Whether it was rolled back and nothing was pushed since: what is built of the present
+        head is not released."""
+        return self.rolled_back_from is not None and self.rolled_back_from == (self.head or "")
 
 
 def create(
@@ -64,6 +75,7 @@ def create(
     visibility: Visibility,
     sdk: Sdk,
     flavor: str = "cpu-basic",
+    origin: Origin | None = None,
 ) -> Space:
     """Add a Space and its event. Raises `Conflict` when the owner has that name already."""
     check_space_name(name)
@@ -88,13 +100,15 @@ def create(
                 sdk=sdk.value,
                 wanted=Wanted.RUNNING.value,
                 flavor=flavor,
+                origin=None if origin is None else origin.to_json(),
                 created_at=now(),
                 updated_at=now(),
             )
         )
     except IntegrityError as error:
         raise Conflict(f"A Space called {space_id} already exists.") from error
-    events.append(tx, EventKind.SPACE_CREATED, key, actor_id=creator_id, id=str(space_id))
+    told = {"id": str(space_id), **({"copy_of": origin.key} if origin is not None else {})}
+    events.append(tx, EventKind.SPACE_CREATED, key, actor_id=creator_id, **told)
     return get(tx, key)
 
 
@@ -193,9 +207,11 @@ def move_head(
 ) -> None:
     """Note a new head of main and what its card says; wakes builder and runtime.
 
-    A push is a sign of life: a Space that slept is wanted again, a paused one stays paused.
+    A push is a sign of life: a Space that slept is wanted again, a paused one stays paused; one
+    that was rolled back follows its head again.
     """
     values: dict[str, Any] = {"head": revision, "card": card, "updated_at": now()}
+    values["rolled_back_from"] = None
     if sdk is not None:
         values["sdk"] = sdk.value
     tx.execute(update(spaces).where(spaces.c.key == key).values(values))
@@ -217,13 +233,15 @@ def want(tx: Tx, key: SpaceKey, wanted: Wanted, *, actor_id: str | None = None) 
 
 
 def restart(tx: Tx, key: SpaceKey, *, factory: bool = False, actor_id: str | None = None) -> None:
-    """Want it running, from a new replica; `factory` builds again without any cache."""
+    """Want it running, from a new replica; `factory` builds the head again without any cache,
+    also after a rollback."""
     values: dict[Any, Any] = {
         spaces.c.wanted: Wanted.RUNNING.value,
         spaces.c.restart_generation: spaces.c.restart_generation + 1,
     }
     if factory:
         values[spaces.c.factory_generation] = spaces.c.factory_generation + 1
+        values[spaces.c.rolled_back_from] = None
     tx.execute(update(spaces).where(spaces.c.key == key).values(values))
     events.append(tx, EventKind.SPACE_WANTED, key, actor_id=actor_id, restart=True, factory=factory)
 
@@ -247,6 +265,13 @@ def set_visibility(
         .values(visibility=visibility.value, updated_at=now())
     )
     events.append(tx, EventKind.SPACE_CHANGED, key, actor_id=actor_id, visibility=visibility.value)
+
+
+def set_duplicable(tx: Tx, key: SpaceKey, duplicable: bool, *, actor_id: str | None = None) -> None:
+    """Whether those who may only read the Space may copy it."""
+    values = {"duplicable": duplicable, "updated_at": now()}
+    tx.execute(update(spaces).where(spaces.c.key == key).values(values))
+    events.append(tx, EventKind.SPACE_CHANGED, key, actor_id=actor_id, duplicable=duplicable)
 
 
 def set_flavor(tx: Tx, key: SpaceKey, flavor: str, *, actor_id: str | None = None) -> None:
@@ -311,4 +336,8 @@ def _space(row: Mapping[Any, Any]) -> Space:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         deleted_at=row["deleted_at"],
+        rolled_back_from=row["rolled_back_from"],
+        skipped_builds=row["skipped_builds"] or 0,
+        origin=None if row["origin"] is None else Origin.from_json(row["origin"]),
+        duplicable=row["duplicable"] is not False,
     )

@@ -128,6 +128,10 @@ spaces = Table(
     Column("settings_version", Integer, nullable=False, default=0),
     Column("restart_generation", Integer, nullable=False, default=0),
     Column("factory_generation", Integer, nullable=False, default=0),
+    Column("rolled_back_from", String(40)),  # the head whose builds are not released any more
+    Column("skipped_builds", Integer),  # those up to this number are not released by themselves
+    Column("origin", JSON),  # what it is a copy of; see spaceport.ledger.origins
+    Column("duplicable", Boolean),  # null: yes
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("deleted_at", UtcDateTime),
@@ -206,8 +210,10 @@ releases = Table(
     Column("cause", String(40)),
     Column("detail", JSON, nullable=False, default=dict),
     Column("crashes", Integer, nullable=False, default=0),
+    Column("rollback_of", Integer),  # the number of the release that it brings back
     Column("created_at", UtcDateTime, nullable=False),
     Column("live_at", UtcDateTime),
+    Column("dropped_at", UtcDateTime),  # since then its files or image may be gone
     UniqueConstraint("space_key", "number"),
 )
 

@@ -121,6 +121,14 @@ CASES: list[tuple[str, Space, Build | None, Settings, str | None]] = [
         BEFORE,
         "new revision",
     ),
+    ("rolled back", replace(SPACE, rolled_back_from=A), SUCCEEDED, Settings(), None),
+    (
+        "pushed after a rollback",
+        replace(SPACE, head=B, rolled_back_from=A),
+        SUCCEEDED,
+        BEFORE,
+        "new revision",
+    ),
     ("deleted", replace(SPACE, head=B, deleted_at=NOW), SUCCEEDED, BEFORE, None),
 ]
 
@@ -155,6 +163,7 @@ def test_the_build_command_of_a_static_space_sees_every_variable() -> None:
         (replace(SPACE, head=B), True),
         (replace(SPACE, factory_generation=1), True),
         (replace(SPACE, wanted=Wanted.PAUSED), True),
+        (replace(SPACE, rolled_back_from=A), True),
         (replace(SPACE, wanted=Wanted.ASLEEP), False),
         (replace(SPACE, deleted_at=NOW), True),
     ],

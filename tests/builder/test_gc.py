@@ -32,7 +32,11 @@ async def test_only_what_is_used_stays(world: World, tmp_path: Path) -> None:
 
         for _ in range(2):
             _release(world, app)
-        assert _collect(world, keep_releases=2) == (1, 1)
+        assert _collect(world, keep_releases=2) == (0, 0)  # two releases, one version
+        assert _collect(world, keep_releases=1) == (1, 1)
+        with world.ledger.read() as tx:
+            dropped = [one.dropped_at is not None for one in releases.history(tx, app.key)]
+        assert dropped == [False, False, True]
         assert not (world.data / first.artifact.mounts[0].source).exists()
         assert (world.data / second.artifact.mounts[0].source / "ready.json").is_file()
 

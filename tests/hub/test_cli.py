@@ -16,7 +16,17 @@ import pytest
 from hub.cli.app import app
 from hub.context import HubContext
 from spaceport.identify import Shown, identify
-from spaceport.ledger import Ledger, accounts, builds, invitations, keys, secrets, spaces
+from spaceport.ledger import (
+    Ledger,
+    accounts,
+    builds,
+    invitations,
+    keys,
+    secrets,
+    spaces,
+    variables,
+)
+from spaceport.ledger.spaces import Visibility
 from spaceport.logbook import LogWriter, log_path
 from spaceport.names import SpaceId
 from spaceport.passwords import verify_password
@@ -24,6 +34,7 @@ from spaceport.stage import Wanted
 from spaceport.states import BuildState
 from tests.hub.conftest import make_context
 from tests.hub.prefork import Prefork
+from tests.hub.test_releases import ran
 from tests.waiting import eventually
 
 SPACEPORT = Path(sys.executable).with_name("spaceport")
@@ -215,6 +226,44 @@ def test_who_follows_right_after_a_push_sees_the_build_of_that_push(
     following.kill()
     following.wait()
     following.stdout.close()
+
+
+def test_releases_and_rollback(cli: Cli, context: HubContext) -> None:
+    assert "no release yet" in cli.refused("space", "rollback", "ada/demo")
+    assert cli("space", "releases", "ada/demo") == ""
+    with context.ledger.read() as tx:
+        space = spaces.by_id(tx, SpaceId("ada", "demo"))
+    assert space is not None
+    for number, color in enumerate(("red", "blue"), 1):
+        with context.ledger.write() as tx:
+            variables.set_(tx, space.key, "COLOR", color)
+        ran(context, space, str(number))
+    lines = [line.split("\t") for line in cli("space", "releases", "ada/demo").splitlines()]
+    assert [line[:3] for line in lines] == [["*", "2", "live"], ["", "1", "retired"]]
+    assert [line[6] for line in lines] == ["COLOR=blue", "COLOR=red"]
+    said = cli("space", "rollback", "ada/demo")
+    assert said == "Going back to release 1 of ada/demo, as release 3."
+    assert "no release 9" in cli.refused("space", "rollback", "ada/demo", "9")
+
+
+def test_duplicate(cli: Cli, context: HubContext) -> None:
+    with context.ledger.write() as tx:
+        space = spaces.by_id(tx, SpaceId("ada", "demo"))
+        assert space is not None
+        secrets.set_(tx, context.keyring, space.key, "TOKEN", "of the source")
+    refused = cli.refused("space", "duplicate", "ada/demo", "ada/two", "--secret-env", "NO_SUCH")
+    assert "The environment has no NO_SUCH" in refused
+    said = cli("space", "duplicate", "ada/demo", "ada/two", "--variable", "B=2")
+    assert "Copied ada/demo to ada/two" in said
+    assert "not set in the copy: TOKEN" in said
+    with context.ledger.read() as tx:
+        copy = spaces.by_id(tx, SpaceId("ada", "two"))
+        assert copy is not None and copy.visibility is Visibility.PRIVATE
+        assert variables.of(tx, copy.key)["B"] == "2"
+        assert secrets.versions(tx, copy.key) == {}
+    assert "already exists" in cli.refused("space", "duplicate", "ada/demo", "ada/two")
+    with context.ledger.write() as tx:
+        secrets.remove(tx, space.key, "TOKEN")
 
 
 def test_delete_asks_for_a_word(cli: Cli) -> None:

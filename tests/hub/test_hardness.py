@@ -20,6 +20,8 @@ WRITES = [
     ("POST", "/api/spaces/hard/demo/hardware"),
     ("POST", "/api/spaces/hard/demo/sleeptime"),
     ("PUT", "/api/spaces/hard/demo/settings"),
+    ("POST", "/api/spaces/hard/demo/rollback"),
+    ("POST", "/api/spaces/hard/demo/duplicate"),
     ("POST", "/api/spaces/hard/demo/paths-info/main"),
     ("POST", "/api/spaces/hard/demo/preupload/main"),
     ("POST", "/api/spaces/hard/demo/commit/main"),

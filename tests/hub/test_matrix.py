@@ -31,6 +31,8 @@ HEADER = json.dumps({"key": "header", "value": {"summary": "x"}})
 BODIES: dict[str, Any] = {
     "POST /pause": None,
     "POST /restart": None,
+    "POST /rollback": {"release": 0},  # 422 once the gate has let it pass
+    "POST /duplicate": {},  # the same; `test_duplicate` has who may copy
     "POST /hardware": {"flavor": "cpu-basic"},
     "POST /sleeptime": {"seconds": -1},
     "PUT /settings": {},
@@ -179,6 +181,8 @@ def expected(who: str, visibility: str, route: Route) -> set[int]:
     if action in able:
         if route.path.endswith("/metrics"):
             return {503}  # this hub has no engine
+        if route.path.endswith(("/rollback", "/duplicate")):
+            return {422}
         return {400} if "/logs/" in route.path else {200}
     if who == "anonymous":
         return {401}

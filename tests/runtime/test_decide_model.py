@@ -38,7 +38,8 @@ from spaceport.engine import (
     NoSuchContainer,
     Observed,
 )
-from spaceport.ledger import Ledger, builds, replicas, spaces
+from spaceport.errors import Conflict
+from spaceport.ledger import Ledger, builds, releases, replicas, rollback, spaces
 from spaceport.ledger.columns import now
 from spaceport.ledger.overview import Overview, overview
 from spaceport.ledger.spaces import Visibility
@@ -176,6 +177,20 @@ class SpaceMachine(RuleBasedStateMachine):
             spaces.move_head(tx, self.key, revision, None)
             queued = builds.queue(tx, self.key, revision)
             builds.move(tx, queued, BuildState.FAILED, failure=Failure(Cause.BUILD_FAILED))
+        self.settle()
+
+    @rule(data=st.data())
+    def roll_back(self, data: st.DataObject) -> None:
+        with self.ledger.write() as tx:
+            found = releases.history(tx, self.key)
+            ran = [one.number for one in found if one.live_at is not None]
+            if not ran:
+                return
+            try:
+                done = rollback.roll_back(tx, self.key, data.draw(st.sampled_from(ran))).release
+            except Conflict:
+                return
+        self.newest = (done.build_id, "good")
         self.settle()
 
     @rule(wanted=st.sampled_from(Wanted))

@@ -102,6 +102,20 @@ def _wanted(fields: Mapping[str, str]) -> NewSpace:
 async def _page(
     visit: Visit, fields: Mapping[str, str], *, problem: str = ""
 ) -> web.StreamResponse:
+    return visit.page(
+        "new_space.html",
+        status=400 if problem else 200,
+        owners=await owners_of(visit),
+        fields={**_BLANK, **fields},
+        problem=problem,
+        sdks=SDKS,
+        visibilities=VISIBILITIES,
+        licenses=LICENSES,
+    )
+
+
+async def owners_of(visit: Visit) -> list[str]:
+    """Whose Spaces the visitor may create. Raises `Denied`, which sends a visitor to sign in."""
     account_id = _account_id(visit)
 
     def look(tx: Tx) -> list[str]:
@@ -111,16 +125,7 @@ async def _page(
             owner.name for owner in (own, *orgs) if visit.may(Action.CREATE, Namespace(owner.id))
         ]
 
-    return visit.page(
-        "new_space.html",
-        status=400 if problem else 200,
-        owners=await visit.read(look),
-        fields={**_BLANK, **fields},
-        problem=problem,
-        sdks=SDKS,
-        visibilities=VISIBILITIES,
-        licenses=LICENSES,
-    )
+    return await visit.read(look)
 
 
 def _account_id(visit: Visit) -> str:

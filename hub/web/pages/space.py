@@ -7,12 +7,14 @@ from typing import Any
 
 from aiohttp import web
 
+from hub.origin_shown import origin_of
 from hub.web.cards import Face, card_of, face_of
 from hub.web.status import Status, status_of
 from hub.web.visit import Visit
 from spaceport.authorize import Action, SpaceResource
 from spaceport.ledger import Tx, replicas, spaces
 from spaceport.ledger.columns import now
+from spaceport.ledger.origins import Origin
 from spaceport.ledger.overview import Overview
 from spaceport.ledger.spaces import Space, Visibility
 from spaceport.sdk import Sdk
@@ -42,10 +44,16 @@ class Header:
     app_url: str
     clone_url: str
     ssh_url: str
+    origin: Origin | None  # what it is a copy of, if this visitor may know
 
     @property
     def path(self) -> str:
         return f"/spaces/{self.space.id}"
+
+    @property
+    def copyable(self) -> bool:
+        """Whether this visitor may copy it, once signed in."""
+        return self.reader and (self.space.duplicable or self.manager)
 
     @property
     def static(self) -> bool:
@@ -62,6 +70,9 @@ async def header_of(visit: Visit, view: Overview) -> Header:
     place = f"spaces/{space.id}"
     door = visit.context.ssh
     manager = visit.may(Action.MANAGE, SpaceResource.of(space))
+    origin = None
+    if space.origin is not None:
+        origin = await visit.read(lambda tx: origin_of(tx, visit.actor, space))
     return Header(
         space=space,
         face=face_of(space, card_of(space)),
@@ -71,12 +82,18 @@ async def header_of(visit: Visit, view: Overview) -> Header:
         app_url=visit.context.app_url(space),
         clone_url=f"{settings.hub_url}/{place}",
         ssh_url="" if door is None else door.clone_url(place),
+        origin=origin,
     )
 
 
 async def page(visit: Visit) -> web.StreamResponse:
-    """`GET /spaces/{author}/{name}`: for everybody who may use the app (13.5.7)."""
+    """`GET /spaces/{author}/{name}`: for everybody who may use the app (13.5.7).
+
+    With `?duplicate=true` the form to copy it (6.2).
+    """
     view = await visit.space(Action.USE_APP)
+    if visit.query.get("duplicate", "").lower() in ("1", "true"):
+        return visit.go(f"/spaces/{view.space.id}/duplicate")
     header = await header_of(visit, view)
     card = card_of(view.space)
     return visit.page(

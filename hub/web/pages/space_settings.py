@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
 from hub.delete_space import delete_space
+from hub.releases import listed, roll_back
 from hub.web.pages.create import VISIBILITIES
 from hub.web.pages.space import header_of
 from hub.web.visit import Visit
@@ -115,6 +116,35 @@ async def restart(visit: Visit) -> web.StreamResponse:
     return await _change(visit, change, "")
 
 
+async def set_copies(visit: Visit) -> web.StreamResponse:
+    """`POST .../settings/copies`: whether readers may duplicate the Space (6.13)."""
+    allowed = (await visit.form()).get("allowed") == "1"
+    return await _change(
+        visit,
+        lambda tx, space: spaces.set_duplicable(tx, space.key, allowed, actor_id=visit.actor.id),
+        "visibility",
+        action=Action.ADMINISTER,
+    )
+
+
+async def rollback(visit: Visit) -> web.StreamResponse:
+    """`POST .../settings/rollback`: to the release of that number."""
+    view = await visit.space(Action.USE_APP, Action.MANAGE)
+    number = (await visit.form()).get("release", "")
+    if not (number.isascii() and number.isdigit() and len(number) < 10):
+        raise Invalid("Choose a release of the list.")
+    key, actor_id = view.space.key, visit.actor.id
+    try:
+        done = await visit.on("git", roll_back, visit.context, key, int(number), actor_id=actor_id)
+    except SpaceportError as error:
+        problem = f"{error} {error.hint}".strip()
+        return await _page(visit, view, problem=problem, at="releases")
+    if done.notes:  # told on the page itself: they concern this one rollback
+        view = await visit.space(Action.USE_APP, Action.MANAGE)
+        return await _page(visit, view, notes=done.notes, at="releases")
+    return visit.go(f"/spaces/{view.space.id}/settings#releases")
+
+
 async def delete(visit: Visit) -> web.StreamResponse:
     """`POST .../settings/delete`: only with the name typed."""
     view = await visit.space(Action.USE_APP, Action.ADMINISTER)
@@ -149,9 +179,15 @@ async def _change(
 
 
 async def _page(
-    visit: Visit, view: Overview, *, problem: str = "", at: str = ""
+    visit: Visit,
+    view: Overview,
+    *,
+    problem: str = "",
+    notes: Sequence[str] = (),
+    at: str = "",
 ) -> web.StreamResponse:
     key = view.space.key
+    past = await visit.on("git", listed, visit.context, key)
     shown, hidden = await visit.read(lambda tx: (variables.listed(tx, key), secrets.names(tx, key)))
     return visit.page(
         "space_settings.html",
@@ -161,6 +197,8 @@ async def _page(
         variables=shown,
         secrets=hidden,
         visibilities=VISIBILITIES,
+        releases=past,
+        notes=notes,
         problem=problem,
         at=at,
     )

@@ -18,12 +18,13 @@ POSTS = [
     f"{BASE}/settings/variables/delete", f"{BASE}/settings/secrets",
     f"{BASE}/settings/secrets/delete",
     f"{BASE}/settings/visibility", f"{BASE}/settings/pause", f"{BASE}/settings/restart",
-    f"{BASE}/settings/delete",
+    f"{BASE}/settings/delete", f"{BASE}/settings/copies", f"{BASE}/settings/rollback",
+    f"{BASE}/duplicate",
 ]  # fmt: skip
 FIELDS = {
     "key": "A", "value": "b", "name": "made", "owner": "chandra", "sdk": "static", "role": "write",
     "visibility": "private", "confirm": "chandra/held", "password": "longenough",
-    "again": "longenough",
+    "again": "longenough", "release": "1", "allowed": "0",
 }  # fmt: skip
 
 

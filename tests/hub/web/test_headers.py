@@ -43,6 +43,7 @@ def pages(site: Site, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return [
         "/", "/spaces", "/spaces?search=x&sdk=docker", "/heads", "/new-space", "/settings", base,
         f"{base}?logs=build", f"{base}/tree/main", f"{base}/tree/main/docs", f"{base}/settings",
+        f"{base}/duplicate",
         f"{base}/blob/main/app.py", f"{base}/blob/main/docs/README.md", f"{base}/blob/main/a.png",
         f"{base}/commits/main", "/spaces/heads/absent", f"{base}/tree/absent", "/nobody-here",
         f"{base}/blob/main/absent", "/join/absent", "/login",
