@@ -48,6 +48,7 @@ class Lane:
         self._tools = tools
         self._wake = asyncio.Event()
         self.waits_for_room = False
+        self._closed = False
         self._task: asyncio.Task[None] | None = None
         self._watches = Watches(tools, self.poke)
         self._draining: dict[str, float] = {}  # replica id → time of the loop
@@ -57,6 +58,8 @@ class Lane:
 
     def poke(self) -> None:
         """Look again, now or right after what is being done."""
+        if self._closed:
+            return
         self._wake.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
@@ -71,6 +74,7 @@ class Lane:
 
     async def close(self) -> None:
         """End all tasks; what runs goes on running."""
+        self._closed = True
         tasks = [*self._stopping.values(), *([self._task] if self._task else [])]
         for task in tasks:
             task.cancel()
