@@ -105,8 +105,7 @@ class NewObjects:
         commit.author_time, commit.commit_time = author.seconds(), committer.seconds()
         commit.author_timezone = author.offset * 60
         commit.commit_timezone = committer.offset * 60
-        text = message.replace("\0", "").replace("\r\n", "\n").strip("\n")
-        commit.message = text.encode("utf-8", "replace") + b"\n"
+        commit.message = message_bytes(message)
         return self._add(commit)
 
     def pack(self) -> tuple[bytes, list[Row]]:
@@ -137,6 +136,12 @@ class NewObjects:
         oid = item.id.decode()
         self._objects[bytes.fromhex(oid)] = (item.type_num, item.as_raw_string())
         return oid
+
+
+def message_bytes(text: str) -> bytes:
+    """A message as it is stored: UTF-8 without NUL, ending in exactly one newline."""
+    plain = text.replace("\0", "").replace("\r\n", "\n").strip("\n")
+    return plain.encode("utf-8", "replace") + b"\n"
 
 
 def _hex(oid: str) -> ObjectID:

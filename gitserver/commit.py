@@ -11,20 +11,17 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from gitserver.building import EMPTY_TREE, Leaf, NewObjects, Signature
+from gitserver.building import NewObjects, Signature
+from gitserver.changes import Operation, changed_tree
 from gitserver.durable import write_synced
-from gitserver.objects.entry import BLOB, COMMIT
-from gitserver.objects.store import NoSuchObject, Objects, commit_tree
-from gitserver.objects.trees import EXECUTABLE, FILE
-from gitserver.pointer import Pointer
+from gitserver.objects.store import Objects
 from gitserver.receive.conclude import Concluder, Pusher
 from gitserver.receive.quarantine import Quarantine, open_quarantine
 from gitserver.receive.report import Report
 from gitserver.receive.request import PushRequest
 from gitserver.refs import read_refs
 from gitserver.repositories import Repositories
-from gitserver.worktree import Folder, check_path, file_mode
-from spaceport.errors import Conflict, Invalid, NotFound, SpaceportError
+from spaceport.errors import Conflict, NotFound, SpaceportError
 from spaceport.names import SpaceKey
 from spaceport.pools import Pools
 from spaceport.push import MAIN, ZERO, RefUpdate
@@ -32,57 +29,6 @@ from spaceport.push import MAIN, ZERO, RefUpdate
 _TRIES = 20
 _LOST = "stale info"
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class AddFile:
-    """Write a file; an executable one stays executable."""
-
-    path: str
-    data: bytes
-
-
-@dataclass(frozen=True)
-class AddPointer:
-    """Write the git-lfs pointer of a large object, which has been uploaded before."""
-
-    path: str
-    pointer: Pointer
-
-
-@dataclass(frozen=True)
-class DeleteFile:
-    path: str
-
-
-@dataclass(frozen=True)
-class DeleteFolder:
-    path: str
-
-
-@dataclass(frozen=True)
-class CopyFile:
-    """Copy a file or folder from the parent, or from another revision of this repository."""
-
-    source: str
-    path: str
-    revision: str | None = None
-
-
-@dataclass(frozen=True)
-class AddLines:
-    """Add those of `lines` that a file does not have; it need not be there yet.
-
-    Two who do so at once both succeed. Nothing is done to what is no file, or would get longer than
-    `most` bytes.
-    """
-
-    path: str
-    lines: tuple[bytes, ...]
-    most: int
-
-
-Operation = AddFile | AddPointer | AddLines | DeleteFile | DeleteFolder | CopyFile
 
 
 class CommitRefused(SpaceportError):
@@ -146,6 +92,15 @@ class Commits:
                 raise ParentChanged("Somebody else has committed meanwhile.", hint="Look again.")
         raise Conflict("Too many others commit to this branch right now.", hint="Try again.")
 
+    def tree_after(self, key: SpaceKey, revision: str, operations: Sequence[Operation]) -> str:
+        """The tree that the operations make of a revision; nothing is kept. Blocks.
+
+        Raises `Invalid` and `NotFound` as `commit` does.
+        """
+        with Objects(self._repositories.path(key) / "objects") as objects:
+            settings = self._repositories.settings
+            return changed_tree(objects, NewObjects(), revision, operations, settings)[1]
+
     async def move_refs(
         self, key: SpaceKey, pusher: Pusher, updates: Sequence[RefUpdate]
     ) -> Report:
@@ -204,91 +159,16 @@ class Commits:
                 f"The branch is at {old}, not at {request.parent}.", hint="Look again."
             )
         new = NewObjects()
+        settings = self._repositories.settings
         with Objects(folder / "objects") as objects:
-            before = None if old == ZERO else _tree_of(objects, old)
-            top = Folder(objects, before)
-            for operation in request.operations:
-                self._apply(objects, top, new, operation, old)
-            tree = top.write(new) or new.tree({})
-        if tree == (before.hex() if before else EMPTY_TREE) and not request.allow_empty:
+            before, tree = changed_tree(objects, new, old, request.operations, settings)
+        if tree == before and not request.allow_empty:
             return RefUpdate(request.ref, old, old)
         parents = () if old == ZERO else (old,)
         revision = new.commit(tree, parents, request.author, request.message)
         content, _ = new.pack()
         write_synced(quarantine.pack, content)
         return RefUpdate(request.ref, old, revision)
-
-    def _apply(
-        self, objects: Objects, top: Folder, new: NewObjects, operation: Operation, old: str
-    ) -> None:
-        limits = self._repositories.settings.push
-        parts = check_path(operation.path, limits)
-        if isinstance(operation, AddFile | AddPointer):
-            data = operation.data if isinstance(operation, AddFile) else operation.pointer.text()
-            top.put(parts, Leaf(file_mode(top.get(parts)), new.blob(data)))
-        elif isinstance(operation, AddLines):
-            _add_lines(objects, top, new, operation, parts)
-        elif isinstance(operation, CopyFile):
-            self._copy(objects, top, operation, parts, operation.revision or old)
-        else:
-            found = top.get(parts)
-            if isinstance(found, Folder) != isinstance(operation, DeleteFolder):
-                kind = "folder" if isinstance(operation, DeleteFolder) else "file"
-                raise NotFound(f"There is no {kind} {operation.path!r} to remove.")
-            top.remove(parts)
-
-    def _copy(
-        self, objects: Objects, top: Folder, copy: CopyFile, parts: list[bytes], revision: str
-    ) -> None:
-        try:
-            source = Folder(objects, _tree_of(objects, revision))
-        except NoSuchObject:
-            raise NotFound(f"There is no revision {revision!r}.") from None
-        found = source.get(check_path(copy.source, self._repositories.settings.push))
-        if found is None:
-            raise NotFound(f"There is no {copy.source!r} to copy.")
-        for inner, leaf in _files_of(found, self._repositories.settings.read.entries):
-            top.put([*parts, *inner], leaf)
-
-
-def _add_lines(
-    objects: Objects, top: Folder, new: NewObjects, operation: AddLines, parts: list[bytes]
-) -> None:
-    found, present = top.get(parts), b""
-    if isinstance(found, Leaf) and found.mode in (FILE, EXECUTABLE):
-        made = new.content(found.oid)
-        present = objects.read_as(bytes.fromhex(found.oid), BLOB) if made is None else made
-    elif found is not None:
-        return
-    known = set(present.splitlines())
-    lines = [line for line in operation.lines if line not in known]
-    between = b"\n" if present and not present.endswith(b"\n") else b""
-    whole = present + between + b"".join(line + b"\n" for line in lines)
-    if lines and len(whole) <= operation.most:
-        top.put(parts, Leaf(file_mode(found), new.blob(whole)))
-
-
-def _files_of(found: Leaf | Folder, most: int) -> list[tuple[list[bytes], Leaf]]:
-    """Every file at or below, with its path from there."""
-    if isinstance(found, Leaf):
-        return [([], found)]
-    files: list[tuple[list[bytes], Leaf]] = []
-    waiting: list[tuple[list[bytes], Folder]] = [([], found)]
-    while waiting:
-        prefix, folder = waiting.pop()
-        for name in folder.names():
-            inner = folder.get([name])
-            if isinstance(inner, Folder):
-                waiting.append(([*prefix, name], inner))
-            elif inner is not None:
-                files.append(([*prefix, name], inner))
-            if len(files) > most:
-                raise Invalid(f"A folder of more than {most} files cannot be copied.")
-    return files
-
-
-def _tree_of(objects: Objects, revision: str) -> bytes:
-    return commit_tree(objects.read_as(bytes.fromhex(revision), COMMIT))
 
 
 def _unheard(text: str) -> None:

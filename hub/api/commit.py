@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from aiohttp import web
 
+from gitserver.building import message_bytes
+from gitserver.changes import Operation
 from gitserver.commit import (
-    AddLines,
-    AddPointer,
     CommitRefused,
     CommitRequest,
     CommitResult,
     Commits,
-    DeleteFile,
-    DeleteFolder,
-    Operation,
     ParentChanged,
 )
-from gitserver.content import Kind
 from gitserver.receive.conclude import Pusher
-from hub.api.blob_id import blob_id
 from hub.api.call import Call, answer
 from hub.api.errors import ENTRY_NOT_FOUND, ApiError, revision_not_found
 from hub.api.ndjson import read_lines
 from hub.api.operations import MISSING, Draft, operations, read_line
 from hub.create_space import signature
 from spaceport.errors import Invalid, NotFound
+from spaceport.ledger.accounts import Account
 
 STALE = "The branch was updated since you opened this page. Please refresh and try again."
 HEADS = "refs/heads/"
 SMALL = 64 * 1024  # a line up to this is read on the event loop
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A commit that an account asks for; `parent` is where the branch must be, if it was said."""
+
+    ref: str
+    draft: Draft
+    account: Account
+    parent: str | None
 
 
 def commit_handler(commits: Commits) -> Callable[[Call], Awaitable[web.StreamResponse]]:
@@ -47,78 +54,65 @@ async def _commit(call: Call, commits: Commits) -> web.StreamResponse:
         raise ApiError(400, "This server has no pull requests")
     ref, head = await branch_of(call)
     draft = await _read(call)
-    parent = _parent(draft, head)
     account = call.actor.account
     if account is None:
         raise ApiError(401, "Sign in to commit")
-    request = CommitRequest(
-        await call.git(
-            operations,
-            call.context.content,
-            call.context.large,
-            call.space.key,
-            account.id,
-            head,
-            draft,
-        ),
-        draft.message,
-        signature(call.context, account),
-        ref=ref,
-        parent=parent,
-    )
-    pusher = Pusher(account.id, call.request.remote or "", {"actor": account.name})
-    return _answer(call, await _conclude(call, commits, pusher, request))
-
-
-async def _conclude(
-    call: Call, commits: Commits, pusher: Pusher, request: CommitRequest
-) -> CommitResult:
+    wish = Wish(ref, draft, account, _parent(draft, head))
     try:
-        return await commits.commit(call.space.key, pusher, request)
-    except ParentChanged:
-        done = await call.git(already_done, call, request)
+        result = await _try(call, commits, wish, head)
+    except (ParentChanged, NotFound) as error:
+        done = await call.git(already_done, call, commits, wish)
         if done is None:
-            raise ApiError(412, STALE) from None
-        return CommitResult(done, False)
-    except NotFound:
-        raise ApiError(404, MISSING, ENTRY_NOT_FOUND) from None
+            stale = isinstance(error, ParentChanged) or wish.parent not in (None, head)
+            raise (
+                ApiError(412, STALE) if stale else ApiError(404, MISSING, ENTRY_NOT_FOUND)
+            ) from None
+        result = CommitResult(done, False)
     except (Invalid, CommitRefused) as error:
         raise ApiError(422, f"{error} {error.hint}".strip()) from None
+    return _answer(call, result)
 
 
-def already_done(call: Call, request: CommitRequest) -> str | None:
-    """The head, if it is just this commit: the same request, whose answer was lost (API-16)."""
-    content, key = call.context.content, call.space.key
-    head = content.resolve(key, request.ref)
-    found = content.commit(key, head)
-    same = (
-        len(found.parents) == 1
-        and found.parents[0].startswith(request.parent or "-")
-        and found.message.strip() == request.message.strip()
-        and found.author.email == request.author.email
+async def _try(call: Call, commits: Commits, wish: Wish, head: str) -> CommitResult:
+    request = CommitRequest(
+        await call.git(_operations, call, wish, head),
+        wish.draft.message,
+        signature(call.context, wish.account),
+        ref=wish.ref,
+        parent=wish.parent,
     )
-    if same and all(_is_done(call, head, operation) for operation in request.operations):
-        return head
-    return None
+    name = wish.account.name
+    pusher = Pusher(wish.account.id, call.request.remote or "", {"actor": name})
+    return await commits.commit(call.space.key, pusher, request)
 
 
-def _is_done(call: Call, head: str, operation: Operation) -> bool:
-    if isinstance(operation, DeleteFile | DeleteFolder):
-        return _blob_at(call, head, operation.path) is None
-    if isinstance(operation, AddLines):
-        return True  # of itself it is done twice without harm
-    if isinstance(operation, AddPointer):
-        return _blob_at(call, head, operation.path) == blob_id(operation.pointer.text())
-    data = getattr(operation, "data", None)
-    return data is not None and _blob_at(call, head, operation.path) == blob_id(data)
+def _operations(call: Call, wish: Wish, revision: str) -> Sequence[Operation]:
+    """What the draft means at a revision. Blocks."""
+    content, large = call.context.content, call.context.large
+    return operations(content, large, call.space.key, wish.account.id, revision, wish.draft)
 
 
-def _blob_at(call: Call, head: str, path: str) -> str | None:
+def already_done(call: Call, commits: Commits, wish: Wish) -> str | None:
+    """The head, if it is just this commit: the same request, whose answer was lost (API-16).
+
+    It counts as that when it has the message and the author, and is what the operations make of
+    its only parent; where the request named a parent, it is that one (hub-api 1.5). Blocks.
+    """
+    content, key = call.context.content, call.space.key
     try:
-        entry = call.context.content.entry(call.space.key, head, path)
-    except NotFound:
+        head = content.resolve(key, wish.ref)
+        found = content.commit(key, head)
+        by_us = found.author.email == signature(call.context, wish.account).email
+        text = message_bytes(wish.draft.message).decode()
+        if len(found.parents) != 1 or found.message != text or not by_us:
+            return None
+        parent = found.parents[0]
+        if not parent.startswith(wish.parent or ""):
+            return None
+        tree = commits.tree_after(key, parent, _operations(call, wish, parent))
+    except (NotFound, Invalid):
         return None
-    return entry.oid if entry.kind is Kind.FILE else ""
+    return head if tree == found.tree else None
 
 
 async def branch_of(call: Call) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from gitserver.commit import AddFile, AddPointer
+from gitserver.changes import AddFile, AddPointer
 from gitserver.content import Content, Kind, TooLarge, TreeEntry
 from gitserver.lfs.attributes import MAX_BYTES as ATTRIBUTES_BYTES
 from gitserver.lfs.attributes import Attributes

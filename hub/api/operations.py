@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gitserver.commit import AddFile, AddPointer, DeleteFile, DeleteFolder, Operation
+from gitserver.changes import AddFile, AddPointer, DeleteFile, DeleteFolder, Operation
 from gitserver.content import Content, Kind
 from gitserver.lfs.batch import is_oid
 from gitserver.lfs.objects import LargeObjects
 from gitserver.pointer import Pointer
 from hub.api.body import Body, parse_json, validate
-from hub.api.errors import ENTRY_NOT_FOUND, ApiError
+from hub.api.errors import ApiError
 from hub.api.large import as_pointer, attributes_of
 from hub.api.tracking import missing_rules
 from spaceport.errors import NotFound
@@ -103,16 +103,14 @@ def operations(
     """Deletions first, as the original; a folder may be named as a file. Blocks.
 
     A file that `.gitattributes` gives to git-lfs becomes a large object here (hub-api 8.2).
-    Raises 404 for a path to delete that is not there, 422 for an object that was not uploaded.
+    Raises `NotFound` for a path to delete that is not there, 422 for an object that was not
+    uploaded.
     """
     deletions: list[Operation] = []
     for path, as_folder in draft.deleted:
-        try:
-            folder = content.entry(key, revision, path).kind is Kind.DIRECTORY
-        except NotFound:
-            raise ApiError(404, MISSING, ENTRY_NOT_FOUND) from None
+        folder = content.entry(key, revision, path).kind is Kind.DIRECTORY
         if as_folder and not folder:
-            raise ApiError(404, MISSING, ENTRY_NOT_FOUND)
+            raise NotFound(MISSING)
         deletions.append(DeleteFolder(path) if folder else DeleteFile(path))
     return [*deletions, *_added(content, large, key, actor_id, revision, draft)]
 

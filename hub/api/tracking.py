@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from gitserver.commit import AddLines
+from gitserver.changes import AddLines
 from gitserver.lfs.attributes import FILE, MAX_BYTES, Attributes
 
 _RULE = " filter=lfs diff=lfs merge=lfs -text"

@@ -10,19 +10,16 @@ from pathlib import Path
 import pytest
 
 from config.git import GitSettings
-from gitserver.commit import (
+from gitserver.changes import (
     AddFile,
     AddLines,
     AddPointer,
-    CommitRefused,
-    CommitRequest,
-    Commits,
     CopyFile,
     DeleteFile,
     DeleteFolder,
     Operation,
-    ParentChanged,
 )
+from gitserver.commit import CommitRefused, CommitRequest, Commits, ParentChanged
 from gitserver.content import Content
 from gitserver.pointer import Pointer
 from gitserver.receive.conclude import Concluder, Pusher

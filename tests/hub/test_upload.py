@@ -182,6 +182,28 @@ def test_a_stale_parent_is_refused_and_a_repeated_request_is_not(hub: Hub) -> No
     assert commit(hub, "zoe/demo", token, add("c"), parentCommit="xyz").status == 400
 
 
+@pytest.mark.req("API-16")
+@pytest.mark.parametrize("named", [True, False], ids=["with its parent", "without a parent"])
+def test_a_repeated_request_that_deletes_is_done_already(hub: Hub, named: bool) -> None:
+    id = f"zora/{'named' if named else 'open'}"
+    hub.space(id)
+    token = hub.token("zora")
+    assert commit(hub, id, token, add("d/a"), add("d/b"), add("e"), add("f")).status == 200
+    start = hub.wire.get(f"/api/spaces/{id}").json()["sha"]
+    more = {"parentCommit": start} if named else {}
+    lines = (delete("d/", "deletedFolder"), delete("e"), add("d/c"), add("e/now a folder"))
+    for change in (lines, (delete("f"),)):
+        first, again = (commit(hub, id, token, *change, **more) for _ in range(2))
+        assert first.status == again.status == 200, again.body
+        assert first.json()["commitOid"] == again.json()["commitOid"]
+        more = {"parentCommit": first.json()["commitOid"]} if named else {}
+    others = commit(hub, id, token, delete("f"), summary="Another reason", **more)
+    assert (others.status, others.headers["X-Error-Code"]) == (404, "EntryNotFound")
+    stale = commit(hub, id, token, delete("f"), parentCommit=start)
+    assert stale.status == 412
+    assert len(hub.wire.get(f"/api/spaces/{id}/commits/main").json()) == 4
+
+
 @pytest.mark.req("API-15")
 def test_every_200_of_parallel_commits_is_in_the_history(hub: Hub) -> None:
     hub.space("abby/demo")
