@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dulwich.objects import Blob, Commit, ObjectID, ShaFile, Tree
+from dulwich.objects import Blob, Commit, ObjectID, ShaFile, Tag, Tree
 
 from gitserver.durable import write_synced
 from gitserver.objects.entry import entry_header
@@ -107,6 +107,16 @@ class NewObjects:
         commit.commit_timezone = committer.offset * 60
         commit.message = message_bytes(message)
         return self._add(commit)
+
+    def tag(self, name: str, revision: str, tagger: Signature, message: str) -> str:
+        """A tag object that leads to a commit."""
+        tag = Tag()
+        tag.name = name.encode()
+        tag.object = (Commit, _hex(revision))
+        tag.tagger = tagger.line()
+        tag.tag_time, tag.tag_timezone = tagger.seconds(), tagger.offset * 60
+        tag.message = message_bytes(message)
+        return self._add(tag)
 
     def pack(self) -> tuple[bytes, list[Row]]:
         """All of them as the bytes of a pack, and the rows of its index."""

@@ -114,6 +114,32 @@ class Commits:
         asked = PushRequest(tuple(updates), frozenset({"atomic"}))
         return await self._concluder.conclude(key, pusher, asked, quarantine, _unheard)
 
+    async def tag(
+        self,
+        key: SpaceKey,
+        pusher: Pusher,
+        name: str,
+        revision: str,
+        message: str,
+        tagger: Signature,
+    ) -> Report:
+        """Create the tag `name` of a commit that is there, as an object with a message."""
+        new = NewObjects()
+        update = RefUpdate(f"refs/tags/{name}", ZERO, new.tag(name, revision, tagger, message))
+        return await self._to_the_end(self._publish(key, pusher, update, new))
+
+    async def _publish(
+        self, key: SpaceKey, pusher: Pusher, update: RefUpdate, new: NewObjects
+    ) -> Report:
+        quarantine = await self._open(key)
+        try:
+            await self._pools.run("git", write_synced, quarantine.pack, new.pack()[0])
+        except BaseException:
+            quarantine.discard()
+            raise
+        asked = PushRequest((update,))
+        return await self._concluder.conclude(key, pusher, asked, quarantine, _unheard)
+
     async def _open(self, key: SpaceKey) -> Quarantine:
         incoming = self._repositories.root / "incoming"
         return await self._pools.run("git", open_quarantine, incoming, key)

@@ -18,6 +18,7 @@ from gitserver.commit import (
 )
 from gitserver.receive.conclude import Pusher
 from hub.api.call import Call, answer
+from hub.api.content import HEADS
 from hub.api.errors import ENTRY_NOT_FOUND, ApiError, revision_not_found
 from hub.api.ndjson import read_lines
 from hub.api.operations import MISSING, Draft, operations, read_line
@@ -26,7 +27,6 @@ from spaceport.errors import Invalid, NotFound
 from spaceport.ledger.accounts import Account
 
 STALE = "The branch was updated since you opened this page. Please refresh and try again."
-HEADS = "refs/heads/"
 SMALL = 64 * 1024  # a line up to this is read on the event loop
 
 

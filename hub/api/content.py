@@ -19,7 +19,7 @@ from hub.api.wire import stamp
 from spaceport.errors import NotFound
 
 TREE_PAGE = 1000
-_HEADS, _TAGS = "refs/heads/", "refs/tags/"
+HEADS, TAGS = "refs/heads/", "refs/tags/"
 
 
 class Paths(Body):
@@ -130,7 +130,7 @@ def _refs(call: Call) -> dict[str, Any]:
     content, key = call.context.content, call.space.key
     found: dict[str, Any] = {"branches": [], "converts": [], "tags": []}
     for ref in sorted(content.refs(key)):
-        kind, prefix = ("branches", _HEADS) if ref.startswith(_HEADS) else ("tags", _TAGS)
+        kind, prefix = ("branches", HEADS) if ref.startswith(HEADS) else ("tags", TAGS)
         if ref.startswith(prefix):
             name = ref.removeprefix(prefix)
             target = content.resolve(key, ref)

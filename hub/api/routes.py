@@ -34,6 +34,7 @@ from hub.api import (
     validate_yaml,
 )
 from hub.api.access import actor_of, space_of
+from hub.api.branches import RefChanges
 from hub.api.call import ApiHandler, Call
 from hub.api.commit import commit_handler
 from hub.api.errors import ApiError, framed
@@ -109,8 +110,15 @@ ROUTES: tuple[Route, ...] = (
 
 def routes(commits: Commits) -> tuple[Route, ...]:
     """Every route; commits are made with `commits`."""
-    commit = Route("POST", f"{SPACE}/commit/{REV}", commit_handler(commits), Action.WRITE)
-    return (*ROUTES, commit)
+    refs = RefChanges(commits)
+    return (
+        *ROUTES,
+        Route("POST", f"{SPACE}/commit/{REV}", commit_handler(commits), Action.WRITE),
+        Route("POST", f"{SPACE}/branch/{{branch}}", refs.create_branch, Action.WRITE),
+        Route("DELETE", f"{SPACE}/branch/{{branch}}", refs.delete_branch, Action.WRITE),
+        Route("POST", f"{SPACE}/tag/{REV}", refs.create_tag, Action.WRITE),
+        Route("DELETE", f"{SPACE}/tag/{{tag}}", refs.delete_tag, Action.WRITE),
+    )
 
 
 def add_api(app: web.Application, context: HubContext, commits: Commits) -> None:
