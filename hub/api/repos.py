@@ -12,12 +12,13 @@ from hub.api.call import Call, answer
 from hub.api.errors import ApiError
 from hub.create_space import NewSpace, Setting, SpaceExists, create_space
 from hub.delete_space import delete_space
-from spaceport.authorize import REPO_NOT_FOUND
+from spaceport.authorize import HIDDEN, REPO_NOT_FOUND, SIGN_IN, Denied
 from spaceport.ledger.spaces import Visibility
 from spaceport.names import SpaceId
 from spaceport.sdk import Sdk
 
 MOST_SETTINGS = 300
+OTHER_KINDS = ("model", "dataset", "kernel")
 
 
 class Entry(Body):
@@ -70,6 +71,8 @@ async def create(call: Call) -> web.StreamResponse:
 async def delete(call: Call) -> web.StreamResponse:
     """200 with the text `OK`, as the original."""
     body = await call.body(Delete)
+    if body.type in OTHER_KINDS:  # there is none to delete, which `missing_ok` passes over
+        raise Denied(SIGN_IN if call.actor.anonymous else HIDDEN)
     _must_be_space(body.type)
     space_id = SpaceId(_owner(call, body.name, body.organization), body.name.rpartition("/")[2])
     await call.git(delete_space, call.context, call.actor, space_id)

@@ -72,6 +72,10 @@ def test_create_info_and_delete(hub: Hub) -> None:
     with pytest.raises(RepositoryNotFoundError):
         api.delete_repo("ada/First_Space", repo_type="space")
     api.delete_repo("ada/First_Space", repo_type="space", missing_ok=True)
+    for kind in (None, "model", "dataset"):  # of which there are none
+        with pytest.raises(RepositoryNotFoundError):
+            api.delete_repo("ada/First_Space", repo_type=kind)
+        api.delete_repo("ada/First_Space", repo_type=kind, missing_ok=True)
 
 
 def test_the_first_commit_of_each_sdk(hub: Hub) -> None:
