@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import Any, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from config.hub import ApiLimits
 from hub.api.errors import ApiError
@@ -16,13 +18,29 @@ from spaceport.pools import Pools
 T = TypeVar("T", bound=BaseModel)
 
 SMALL = 32 * 1024  # parsed on the event loop; more takes too long there
+OURS = frozenset({"_id", "createdAt", "id", "isAdmin", "owner", "plan", "role"})
+NOT_YOURS = "not_yours"
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 JSON_TYPES = ("application/json", "text/json", "")
 
 
 class Body(BaseModel):
-    """A JSON body. Types are exact (a number is no text); unknown keys are refused."""
+    """A JSON body. Types are exact (a number is no text).
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+    A key that is unknown is passed over: a newer client may send more than there was. One that
+    only the server writes is refused, so that nobody believes to have set it (API-12).
+    """
+
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _writes_nothing_of_ours(cls, found: Any) -> Any:
+        if isinstance(found, dict):
+            taken = sorted(OURS & (found.keys() - cls.model_fields.keys()))
+            if taken:
+                raise PydanticCustomError(NOT_YOURS, f"{', '.join(taken)} cannot be set")
+        return found
 
 
 async def read_bytes(request: web.Request, limit: int, idle: float) -> bytes:
@@ -59,25 +77,28 @@ async def read_json(request: web.Request, limits: ApiLimits, pools: Pools) -> An
 
 
 def parse_json(data: bytes, depth: int) -> Any:
-    """Strict JSON: UTF-8, no key twice, no NaN, at most `depth` levels. Raises 400."""
+    """Strict JSON: Unicode, no key twice, no NaN, at most `depth` levels. Raises 400."""
     try:
         text = data.decode()
         if _levels(text) > depth:
             raise ApiError(400, f"The JSON has more than {depth} levels")
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        found = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        if _SURROGATE.search(text):  # a pair is one character; half a pair is none
+            json.dumps(found, ensure_ascii=False).encode()
+        return found
     except (ValueError, RecursionError) as error:
         raise ApiError(400, f"The body is not valid JSON: {error}"[:300]) from None
 
 
 def validate(model: type[T], found: Any) -> T:
-    """Raises 400 for keys that there are not, 422 for values of the wrong kind; all are named."""
+    """Raises 400 for keys that nobody may set, 422 for values of the wrong kind; all are named."""
     try:
         return model.model_validate(found)
     except ValidationError as error:
         mistakes = error.errors(include_url=False, include_input=False)
-        unknown = any(mistake["type"] == "extra_forbidden" for mistake in mistakes)
+        taken = any(mistake["type"] == NOT_YOURS for mistake in mistakes)
         lines = [f"{_path(mistake['loc'])}: {mistake['msg']}" for mistake in mistakes[:10]]
-        raise ApiError(400 if unknown else 422, "; ".join(lines)) from None
+        raise ApiError(400 if taken else 422, "; ".join(lines)) from None
 
 
 def _path(parts: tuple[int | str, ...]) -> str:

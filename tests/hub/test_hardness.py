@@ -36,7 +36,8 @@ BODIES = [
     b"\xff\xfe",
     b"null",
     b"[" * 100 + b"]" * 100,
-    b'{"name":{"$ne":""},"key":[],"content":{},"flavor":1,"seconds":"1","paths":{},"files":{}}',
+    b'{"name":{"$ne":""},"key":[],"content":{},"flavor":1,"seconds":"1","paths":{},"files":{},'
+    b'"visibility":[]}',
     b'{"key":"\\ud800","value":"\\ud800","name":"\\ud800","content":"\\ud800","flavor":"\\ud800"}',
     b'{"seconds":' + b"9" * 400 + b"}",
     b"\0" * 64,
@@ -87,6 +88,23 @@ def test_only_listed_fields_are_writable(hub: Hub, token: str, field: str) -> No
     for method, path, body in bodies:
         answer = hub.wire.ask(method, path, token=token, json_body={**body, field: "x"})
         assert answer.status in (400, 403), (path, answer.body)
+
+
+def test_what_a_newer_client_adds_is_passed_over(hub: Hub, token: str) -> None:
+    more = {"futureField": {"nested": [1]}, "anotherOne": None}
+    for method, path, body in (
+        ("POST", "/api/repos/create", {"name": "newer", "type": "space", "sdk": "gradio"}),
+        ("POST", "/api/spaces/hard/newer/variables", {"key": "A", "value": "1"}),
+        ("PUT", "/api/spaces/hard/newer/settings", {"visibility": "private"}),
+        ("POST", "/api/spaces/hard/newer/hardware", {"flavor": "cpu-basic"}),
+        ("POST", "/api/spaces/hard/newer/preupload/main", {"files": []}),
+        ("DELETE", "/api/repos/delete", {"name": "newer", "type": "space"}),
+    ):
+        answer = hub.wire.ask(method, path, token=token, json_body={**body, **more})
+        assert answer.status == 200, (path, answer.body)
+    wrong = {"key": 1, "value": "1", **more}
+    path = "/api/spaces/hard/demo/variables"
+    assert hub.wire.ask("POST", path, token=token, json_body=wrong).status == 422
 
 
 @pytest.mark.req("API-13")
