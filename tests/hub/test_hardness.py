@@ -39,7 +39,7 @@ BODIES = [
     b'{"name":{"$ne":""},"key":[],"content":{},"flavor":1,"seconds":"1","paths":{},"files":{},'
     b'"visibility":[]}',
     b'{"key":"\\ud800","value":"\\ud800","name":"\\ud800","content":"\\ud800","flavor":"\\ud800"}',
-    b'{"seconds":' + b"9" * 400 + b"}",
+    b'{"visibility":null,"private":1,"seconds":' + b"9" * 400 + b"}",
     b"\0" * 64,
 ]
 
