@@ -222,8 +222,8 @@ class Server:
         Health(context, self._engine).add_routes(app)
         self._metrics.add_routes(app)
         app[METER] = Meter(self._engine, self._proxy)
-        add_api(app, context, Commits(context.repositories, self._receive.concluder, context.pools))
         add_xet(app, context)
+        add_api(app, context, Commits(context.repositories, self._receive.concluder, context.pools))
         add_web(app, context)
         return app
 

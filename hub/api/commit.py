@@ -19,6 +19,7 @@ from gitserver.commit import (
 from gitserver.receive.conclude import Pusher
 from hub.api.call import Call, answer
 from hub.api.content import HEADS
+from hub.api.discussions import NO_PULL_REQUESTS
 from hub.api.errors import ENTRY_NOT_FOUND, ApiError, revision_not_found
 from hub.api.ndjson import read_lines
 from hub.api.operations import MISSING, Draft, operations, read_line
@@ -51,7 +52,7 @@ def commit_handler(commits: Commits) -> Callable[[Call], Awaitable[web.StreamRes
 
 async def _commit(call: Call, commits: Commits) -> web.StreamResponse:
     if call.flag("create_pr"):
-        raise ApiError(400, "This server has no pull requests")
+        raise ApiError(400, NO_PULL_REQUESTS)
     ref, head = await branch_of(call)
     draft = await _read(call)
     account = call.actor.account

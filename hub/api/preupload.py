@@ -11,6 +11,7 @@ from gitserver.content import Content, Kind, TooLarge
 from hub.api.body import Body
 from hub.api.call import Call, answer
 from hub.api.commit import branch_of
+from hub.api.discussions import NO_PULL_REQUESTS
 from hub.api.errors import ApiError
 from hub.api.large import pointer_of
 from hub.context import HubContext
@@ -41,7 +42,7 @@ async def preupload(call: Call) -> web.StreamResponse:
     then writes the pointer (hub-api 8.2). Larger files go to git-lfs first; what is too large even
     for that is refused here, before anything is sent."""
     if call.flag("create_pr"):
-        raise ApiError(400, "This server has no pull requests")
+        raise ApiError(400, NO_PULL_REQUESTS)
     body = await call.body(Preupload)
     if len(body.files) > call.limits.preupload_files:
         raise ApiError(400, f"At most {call.limits.preupload_files} files at once")

@@ -16,6 +16,7 @@ from gitserver.commit import Commits
 from hub.api import (
     avatars,
     content,
+    discussions,
     duplicate,
     identity,
     lifecycle,
@@ -93,6 +94,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{SPACE}/logs/build", logs.build, Action.READ_LOGS),
     Route("GET", f"{SPACE}/logs/run", logs.run, Action.READ_LOGS),
     Route("GET", f"{SPACE}/metrics", metrics.stream, Action.READ_LOGS),
+    Route("GET", f"{SPACE}/discussions", discussions.listed, Action.READ),
+    Route("POST", f"{SPACE}/discussions", discussions.begin, Action.READ),
     Route("GET", f"{SPACE}/tree/{REV}", content.tree, Action.READ),
     Route("GET", f"{SPACE}/tree/{REV}/{{path:.*}}", content.tree, Action.READ),
     Route("POST", f"{SPACE}/paths-info/{REV}", content.paths_info, Action.READ),
@@ -122,7 +125,7 @@ def routes(commits: Commits) -> tuple[Route, ...]:
 
 
 def add_api(app: web.Application, context: HubContext, commits: Commits) -> None:
-    """Add every route of the API to `app`.
+    """Add every route of the API to `app`; what else is below `/api` is added before.
 
     Errors get their form around these routes alone, so that pages may have another one.
     """
@@ -134,6 +137,7 @@ def add_api(app: web.Application, context: HubContext, commits: Commits) -> None
         app.router.add_route(route.method, route.path, handler)
         if route.method == "GET" and route.handler is resolve.resolve:
             app.router.add_route("HEAD", route.path, handler)
+    app.router.add_route("*", NO_CALL.path, gated(NO_CALL, context, origins))
     app.router.add_route("*", "/api/{rest:.*}", framed(_unknown))
 
 
@@ -150,7 +154,16 @@ def gated(route: Route, context: HubContext, origins: Origins) -> Handler:
     return framed(enter)
 
 
+async def _no_such_call(call: Call) -> web.StreamResponse:
+    """What this server lacks, to those who may know that the Space is there (hub-api 1.4)."""
+    asked = f"{call.request.method} {call.part('rest')[:100]}"
+    raise ApiError(404, f"This server does not have the call '{asked}' for Spaces")
+
+
 async def _unknown(request: web.Request) -> web.StreamResponse:
     kind = request.path.split("/")[2]
     code = REPO_NOT_FOUND if kind in ("models", "datasets", "kernels") else ""
     raise ApiError(404, "There is no such call, or no such repository", code)
+
+
+NO_CALL = Route("*", f"{SPACE}/{{rest:.*}}", _no_such_call, Action.READ)

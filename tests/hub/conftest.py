@@ -82,8 +82,8 @@ def make_app(context: HubContext) -> web.Application:
     access = LedgerAccess(context.ledger, context.pools)
     GitHttp(context.repositories, access, upload, receive).add_routes(app)
     add_lfs(app, lfs_desk(context, access))
-    add_api(app, context, Commits(context.repositories, receive.concluder, context.pools))
     add_xet(app, context)
+    add_api(app, context, Commits(context.repositories, receive.concluder, context.pools))
     app.on_cleanup.append(lambda _: upload.close())
     return app
 

@@ -43,6 +43,7 @@ BODIES: dict[str, Any] = {
     "POST /paths-info/{rev}": {"paths": ["README.md"]},
     "POST /preupload/{rev}": {"files": []},
     "POST /commit/{rev}": HEADER.encode(),
+    "POST /discussions": {"title": "x", "description": "", "pullRequest": True},
     "POST /branch/{branch}": {},
     "DELETE /branch/{branch}": None,
     "POST /tag/{rev}": {"tag": "v1"},
@@ -50,6 +51,7 @@ BODIES: dict[str, Any] = {
 }
 # What a caller gets who is let through, where that is not 200: `side` is made once for each Space.
 PASSED: dict[str, set[int]] = {
+    "POST /discussions": {400},
     "POST /branch/{branch}": {200, 409},
     "DELETE /branch/{branch}": {200, 404},
     "POST /tag/{rev}": {200, 409},
@@ -285,6 +287,31 @@ def test_the_rest_of_the_routes_is_open_or_asks_itself() -> None:
         "GET /api/spaces/templates",
         "GET /api/spaces/by-subdomain/{label}",
     }
+
+
+@pytest.mark.req("API-01")
+@pytest.mark.parametrize(
+    ("method", "call"),
+    [("GET", "likers"), ("POST", "super-squash/main"), ("GET", "discussions/1"), ("PATCH", "refs"),
+     ("DELETE", "like"), ("PUT", "volumes"), ("GET", "")],
+)  # fmt: skip
+def test_a_call_that_is_none_tells_no_more_than_the_others(
+    hub: Hub, cast: Cast, method: str, call: str
+) -> None:
+    def ask(space: str, who: str) -> Answer:
+        path = f"/api/spaces/matrix-lab/{space}/{call}"
+        return hub.wire.ask(method, path, headers=cast.headers[who])
+
+    for who in ("anonymous", "stranger"):
+        for space in ("private", "protected", "no-such"):
+            answer = ask(space, who)
+            assert answer.status == (401 if who == "anonymous" else 404)
+            assert answer.headers["X-Error-Code"] == "RepoNotFound"
+    for space, who in (("public", "anonymous"), ("private", "reader"), ("public", "stranger")):
+        answer = ask(space, who)
+        assert answer.status == 404 and "X-Error-Code" not in answer.headers
+        assert answer.error == f"This server does not have the call '{method} {call}' for Spaces"
+    assert ask("public", "revoked").status == 401
 
 
 def test_a_host_label_tells_strangers_nothing(hub: Hub, cast: Cast) -> None:
