@@ -12,9 +12,10 @@ from aiohttp.typedefs import Handler
 PATHS = ("/api/", "/oauth/", "/.well-known/")
 METHODS = "GET, HEAD, POST, PUT, DELETE"
 ALLOWED = "Authorization, Content-Type, Range"
-EXPOSED = (
-    "ETag, Link, X-Error-Code, X-Error-Message, X-Linked-Etag, X-Linked-Size, X-Repo-Commit, "
-    "X-Request-Id, Accept-Ranges, Content-Range"
+EXPOSED = (  # hub-api 1.3: what clients read of an answer, besides what browsers always show
+    "Accept-Ranges, Content-Range, Date, ETag, Link, Location, RateLimit, RateLimit-Policy, "
+    "Retry-After, X-Error-Code, X-Error-Message, X-HF-Warning, X-Linked-ETag, X-Linked-Size, "
+    "X-Repo-Commit, X-Request-Id"
 )
 DAY = str(24 * 3600)
 

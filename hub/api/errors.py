@@ -49,10 +49,6 @@ _STATUS: tuple[tuple[type[SpaceportError], int], ...] = (
     (QuotaFull, 507),
 )
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_EXPOSED = (
-    "X-Error-Code, X-Error-Message, X-Request-Id, X-Repo-Commit, ETag, Link, X-Linked-Size, "
-    "X-Linked-ETag, Content-Range, Accept-Ranges, Location"
-)
 
 
 class ApiError(Exception):
@@ -97,7 +93,6 @@ def framed(handler: Handler) -> Handler:
             answer = error_answer(request, error)
         if not answer.prepared:
             answer.headers["X-Request-Id"] = request[REQUEST_ID]
-            answer.headers["Access-Control-Expose-Headers"] = _EXPOSED
             answer.headers["X-Content-Type-Options"] = "nosniff"
             answer.headers.setdefault("Cache-Control", "no-store")
         return answer

@@ -32,6 +32,7 @@ from hooks.push_hooks import PushHooks
 from hub.api import add_api
 from hub.assembly import lfs_desk
 from hub.context import HubContext
+from hub.cors import add_cors
 from hub.create_space import NewSpace, create_space
 from hub.git_access import LedgerAccess
 from hub.tickets import Tickets
@@ -75,6 +76,7 @@ def make_context(data: Path, port: int, **more: Any) -> HubContext:
 def make_app(context: HubContext) -> web.Application:
     """The API, git, git-lfs and uploads through Xet; inside the loop."""
     app = web.Application()
+    add_cors(app)
     places = Places(context.settings.hub_url, context.settings.space_url)
     hooks = PushHooks(context.ledger, context.repositories, places, has_large=context.large.has)
     receive = ReceiveService(context.repositories, hooks, context.pools)

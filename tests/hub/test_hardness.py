@@ -229,7 +229,16 @@ def test_no_credentialed_cors(hub: Hub, token: str) -> None:
     for origin in ("null", f"http://hard-demo.localhost:{hub.port}", "https://evil.example"):
         answer = hub.wire.get("/api/whoami-v2", token=token, headers={"Origin": origin})
         assert "Access-Control-Allow-Credentials" not in answer.headers
-        assert "Access-Control-Allow-Origin" not in answer.headers
+        assert answer.headers.get_all("Access-Control-Allow-Origin") == ["*"]
+
+
+def test_pages_of_others_may_read_what_clients_read(hub: Hub, token: str) -> None:
+    for path in ("/api/whoami-v2", "/api/nothing", "/spaces/hard/demo/resolve/main/README.md"):
+        exposed = hub.wire.get(path).headers.get_all("Access-Control-Expose-Headers") or []
+        assert len(exposed) == 1
+        names = {name.strip() for name in exposed[0].split(",")}
+        assert {"X-HF-Warning", "Retry-After", "RateLimit", "RateLimit-Policy"} <= names
+        assert {"X-Error-Code", "X-Repo-Commit", "X-Linked-Size", "ETag", "Link"} <= names
 
 
 def test_ranges_and_conditions_of_a_file(hub: Hub, token: str) -> None:
