@@ -10,12 +10,13 @@ import os
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
 from gitserver.history import Commit, parse_commit, walk
+from gitserver.last_commits import LastCommits
 from gitserver.objects.ancestry import reachable_commits
 from gitserver.objects.entry import COMMIT, BadObject
 from gitserver.objects.entry import TREE as TREE_KIND
@@ -104,6 +105,16 @@ class Content:
                     break
                 _check_deadline(deadline, "This history")
         return found
+
+    def last_commits(
+        self, key: SpaceKey, revision: str, paths: Collection[str]
+    ) -> dict[str, Commit]:
+        """Which commit last changed each path; what the time allowed does not tell is left out."""
+        deadline = time.monotonic() + self._limits.seconds
+        with self._objects(key) as objects:
+            names = {os.fsencode(path.strip("/")) for path in paths}
+            found = LastCommits(objects, deadline).find(bytes.fromhex(revision), names)
+            return {os.fsdecode(name): commit for name, commit in found.items()}
 
     def tree(
         self, key: SpaceKey, revision: str, path: str = "", recursive: bool = False

@@ -18,6 +18,8 @@ from spaceport.errors import NotFound
 from spaceport.ledger import Tx
 from spaceport.ledger.spaces import Space
 
+ON = ("1", "true", "yes")  # what a parameter that is on may say
+
 P = ParamSpec("P")
 T = TypeVar("T")
 B = TypeVar("B", bound=Body)
@@ -58,7 +60,7 @@ class Call:
 
     def flag(self, name: str) -> bool:
         """A query parameter that is on or off."""
-        return self.request.query.get(name, "").lower() in ("1", "true", "yes")
+        return self.request.query.get(name, "").lower() in ON
 
     async def body(self, model: type[B]) -> B:
         found = await read_json(self.request, self.limits, self.context.pools)

@@ -11,7 +11,7 @@ from aiohttp import web
 from gitserver.content import Kind, TreeEntry
 from gitserver.history import Commit
 from hub.api.body import Body, read_bytes
-from hub.api.call import Call, answer
+from hub.api.call import ON, Call, answer
 from hub.api.errors import ApiError, entry_not_found, revision_not_found
 from hub.api.large import lfs_json
 from hub.api.pages import limit_of, next_link, offset_of
@@ -19,6 +19,7 @@ from hub.api.wire import stamp
 from spaceport.errors import NotFound
 
 TREE_PAGE = 1000
+EXPANDED_PAGE = 200  # fewer at once: each entry's last commit is looked for in the history
 HEADS, TAGS = "refs/heads/", "refs/tags/"
 
 
@@ -45,10 +46,12 @@ async def tree(call: Call) -> web.StreamResponse:
         )
     except NotFound:
         raise entry_not_found(path, revision) from None
-    limit = min(limit_of(call), TREE_PAGE) if "limit" in call.request.query else TREE_PAGE
+    expand = call.flag("expand")
+    most = EXPANDED_PAGE if expand else TREE_PAGE
+    limit = min(limit_of(call), most) if "limit" in call.request.query else most
     start = offset_of(call)
     page = found[start : start + limit]
-    shown = await call.git(_entries, call, revision, page)
+    shown = await call.git(_entries, call, revision, page, expand)
     headers = {"X-Repo-Commit": revision}
     if start + limit < len(found):
         headers["Link"] = next_link(call, p=str(start + limit))
@@ -57,11 +60,12 @@ async def tree(call: Call) -> web.StreamResponse:
 
 async def paths_info(call: Call) -> web.StreamResponse:
     """The entries of the given paths; those that are not there are left out. A form, or JSON."""
-    paths = await _paths(call)
+    asked = await _paths(call)
+    paths = asked.paths
     if len(paths) > call.limits.paths:
         raise ApiError(400, f"At most {call.limits.paths} paths can be asked about at once")
     revision = await revision_of(call)
-    return answer(await call.git(_known, call, revision, paths))
+    return answer(await call.git(_known, call, revision, paths, asked.expand))
 
 
 async def refs(call: Call) -> web.StreamResponse:
@@ -81,9 +85,23 @@ async def commits(call: Call) -> web.StreamResponse:
     return answer([_commit(commit) for commit in found[:limit]], headers=headers)
 
 
-def _entries(call: Call, revision: str, found: list[TreeEntry]) -> list[dict[str, Any]]:
-    """Blocks: run it on the pool `git`."""
-    return [_entry(call, revision, entry) for entry in found]
+def _entries(
+    call: Call, revision: str, found: list[TreeEntry], expand: bool
+) -> list[dict[str, Any]]:
+    """With `expand` also the last commit of each, where it can be told in time. Blocks."""
+    shown = [_entry(call, revision, entry) for entry in found]
+    if expand:
+        paths = [entry.path for entry in found]
+        last = call.context.content.last_commits(call.space.key, revision, paths)
+        for each in shown:
+            commit = last.get(each["path"])
+            if commit is not None:
+                each["lastCommit"] = {
+                    "id": commit.oid,
+                    "title": commit.title,
+                    "date": _date(commit),
+                }
+    return shown
 
 
 def _entry(call: Call, revision: str, entry: TreeEntry) -> dict[str, Any]:
@@ -101,29 +119,30 @@ def _entry(call: Call, revision: str, entry: TreeEntry) -> dict[str, Any]:
     return shown
 
 
-def _known(call: Call, revision: str, paths: list[str]) -> list[dict[str, Any]]:
-    shown = []
+def _known(call: Call, revision: str, paths: list[str], expand: bool) -> list[dict[str, Any]]:
+    found = []
     for path in paths:
         if not path.strip("/"):
             continue
         try:
-            entry = call.context.content.entry(call.space.key, revision, path)
+            found.append(call.context.content.entry(call.space.key, revision, path))
         except NotFound:
             continue
-        shown.append(_entry(call, revision, entry))
-    return shown
+    return _entries(call, revision, found, expand)
 
 
-async def _paths(call: Call) -> list[str]:
-    """`paths` of a form, as the client sends them, or of JSON."""
+async def _paths(call: Call) -> Paths:
+    """A form, as the client sends it, or JSON."""
     if call.request.content_type == "application/json":
-        return list((await call.body(Paths)).paths)
+        return await call.body(Paths)
     data = await read_bytes(call.request, call.limits.json_bytes, call.limits.body_idle)
     try:
         pairs = parse_qsl(data.decode(), keep_blank_values=True, max_num_fields=5000)
     except ValueError:
         raise ApiError(400, "The form is not valid") from None
-    return [value for name, value in pairs if name in ("paths", "paths[]")]
+    paths = [value for name, value in pairs if name in ("paths", "paths[]")]
+    expand = any(name == "expand" and value.lower() in ON for name, value in pairs)
+    return Paths(paths=paths, expand=expand)
 
 
 def _refs(call: Call) -> dict[str, Any]:
@@ -139,11 +158,14 @@ def _refs(call: Call) -> dict[str, Any]:
 
 
 def _commit(commit: Commit) -> dict[str, Any]:
-    at = datetime.fromtimestamp(commit.author.seconds(), UTC)
     return {
         "id": commit.oid,
         "title": commit.title,
         "message": commit.body,
-        "date": stamp(at),
+        "date": _date(commit),
         "authors": [{"user": commit.author.name}],
     }
+
+
+def _date(commit: Commit) -> str:
+    return stamp(datetime.fromtimestamp(commit.author.seconds(), UTC))
