@@ -46,7 +46,7 @@ async def listing(call: Call) -> web.StreamResponse:
     cursor = asked.get("cursor")
     start = read_cursor(cursor) if cursor else None
     query = _query(call)
-    found, mark = await call.read(lambda tx: _page(tx, query, limit, start))
+    found, mark = await call.read(lambda tx: page_of(tx, query, limit, start))
     whole = call.flag("full") or expand
     shown = []
     for space in found:
@@ -88,7 +88,9 @@ def _query(call: Call) -> Query:
     )
 
 
-def _page(tx: Tx, query: Query, limit: int, start: Mark | None) -> tuple[list[Space], Mark | None]:
+def page_of(
+    tx: Tx, query: Query, limit: int, start: Mark | None
+) -> tuple[list[Space], Mark | None]:
     """At most `limit` Spaces, and where the next page starts if there may be more."""
     found: list[Space] = []
     last: Mark | None = start

@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from gitserver.content import Kind, TreeEntry
+from gitserver.receive.store import size_on_disk
 from hub.api.call import Call, answer
 from hub.api.errors import ApiError, revision_not_found
 from hub.api.expand import check_expand
@@ -16,7 +17,7 @@ from hub.hardware import offered
 from hub.origin_shown import origin_of
 from spaceport.authorize import HIDDEN, SIGN_IN, Action, Denied, SpaceResource, authorize
 from spaceport.errors import NotFound
-from spaceport.ledger import spaces
+from spaceport.ledger import large, spaces
 from spaceport.ledger.columns import now
 from spaceport.ledger.overview import overview
 from spaceport.ledger.spaces import Space
@@ -58,15 +59,22 @@ async def full_json(
     if wants("runtime"):
         view = await call.read(lambda tx: overview(tx, space.key))
         shown["runtime"] = runtime_json(call.context, view)
-    if revision is not None and (wants("siblings") or wants("usedStorage")):
+    if wants("usedStorage"):
+        shown["usedStorage"] = await _used(call, space)
+    if revision is not None and wants("siblings"):
         tree = await call.git(call.context.content.tree, space.key, revision, "", True)
         files = [entry for entry in tree if entry.kind is not Kind.DIRECTORY]
-        shown["usedStorage"] = sum(entry.size for entry in files)
         shown["siblings"] = await call.git(_siblings, call, space, revision, files, blobs)
     else:
-        shown.setdefault("usedStorage", 0)
-        shown.setdefault("siblings", [])
+        shown["siblings"] = []
     return shown if not only else {key: shown[key] for key in ("id", *sorted(only)) if key in shown}
+
+
+async def _used(call: Call, space: Space) -> int:
+    """Bytes of the whole history in git, and of the Space's large objects."""
+    held = await call.read(lambda tx: large.used(tx, space.key))
+    objects = call.context.repositories.path(space.key) / "objects"
+    return held + await call.git(size_on_disk, objects)
 
 
 def _siblings(
@@ -77,9 +85,9 @@ def _siblings(
     found = []
     for entry in files:
         shown: dict[str, Any] = {"rfilename": entry.path, "blobId": entry.oid, "size": entry.size}
-        large = lfs_json(call.context.content, space.key, revision, entry)
-        if large is not None:
-            shown |= {"lfs": large, "size": large["size"]}
+        kept = lfs_json(call.context.content, space.key, revision, entry)
+        if kept is not None:
+            shown |= {"lfs": kept, "size": kept["size"]}
         found.append(shown)
     return found
 

@@ -284,6 +284,9 @@ def test_the_rest_of_the_routes_is_open_or_asks_itself() -> None:
         "DELETE /api/repos/delete",
         "GET /api/spaces",
         "GET /api/spaces/hardware",
+        "GET /api/spaces/semantic-search",
+        "GET /api/users/{account}/overview",
+        "GET /api/organizations/{account}/overview",
         "GET /api/spaces/templates",
         "GET /api/spaces/by-subdomain/{label}",
     }
