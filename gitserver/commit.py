@@ -114,18 +114,10 @@ class Commits:
         asked = PushRequest(tuple(updates), frozenset({"atomic"}))
         return await self._concluder.conclude(key, pusher, asked, quarantine, _unheard)
 
-    async def tag(
-        self,
-        key: SpaceKey,
-        pusher: Pusher,
-        name: str,
-        revision: str,
-        message: str,
-        tagger: Signature,
+    async def publish(
+        self, key: SpaceKey, pusher: Pusher, update: RefUpdate, new: NewObjects
     ) -> Report:
-        """Create the tag `name` of a commit that is there, as an object with a message."""
-        new = NewObjects()
-        update = RefUpdate(f"refs/tags/{name}", ZERO, new.tag(name, revision, tagger, message))
+        """Create or move a ref to one of `new`: a tag with a message, a history made anew."""
         return await self._to_the_end(self._publish(key, pusher, update, new))
 
     async def _publish(

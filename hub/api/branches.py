@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from gitserver.building import NewObjects, Signature
 from gitserver.commit import Commits
 from gitserver.receive.conclude import Pusher
 from gitserver.receive.refname import well_formed
 from gitserver.receive.report import Report
 from hub.api.body import Body
 from hub.api.call import Call, answer
-from hub.api.content import HEADS, TAGS
+from hub.api.content import HEADS, TAGS, branch_of
 from hub.api.errors import ApiError, revision_not_found
 from hub.create_space import signature
 from spaceport.errors import NotFound
@@ -31,8 +32,12 @@ class NewTag(Body):
     message: str | None = None
 
 
+class Squash(Body):
+    message: str | None = None
+
+
 class RefChanges:
-    """The four calls, whose changes are made with `commits`."""
+    """The calls, whose changes are made with `commits`."""
 
     def __init__(self, commits: Commits) -> None:
         self._commits = commits
@@ -61,19 +66,25 @@ class RefChanges:
         if body.message is None or not body.message.strip():
             await self._move(call, RefUpdate(ref, ZERO, revision))
             return answer({})
-        account = call.actor.account
-        if account is None:
-            raise ApiError(401, "Sign in to create a tag")
-        tagger = signature(call.context, account)
-        report = await self._commits.tag(
-            call.space.key, _pusher(call), body.tag, revision, body.message, tagger
-        )
-        _require(report, ref)
+        new = NewObjects()
+        tag = new.tag(body.tag, revision, _signature(call), body.message)
+        await self._publish(call, RefUpdate(ref, ZERO, tag), new)
         return answer({})
 
     async def delete_tag(self, call: Call) -> web.StreamResponse:
         """404 for one that is not there; a branch of that name is none."""
         return await self._delete(call, TAGS, call.part("tag"))
+
+    async def squash(self, call: Call) -> web.StreamResponse:
+        """The branch's files as they are, in one commit without a past."""
+        branch = call.part("branch")
+        message = (await call.body(Squash)).message or f"Super-squash branch '{branch}'"
+        ref, head = await branch_of(call, branch)
+        found = await call.git(call.context.content.commit, call.space.key, head)
+        new = NewObjects()
+        revision = new.commit(found.tree, (), _signature(call), message)
+        await self._publish(call, RefUpdate(ref, head, revision), new)
+        return answer({"commitOid": revision})
 
     async def _delete(self, call: Call, prefix: str, name: str) -> web.StreamResponse:
         ref = prefix + name
@@ -88,6 +99,17 @@ class RefChanges:
     async def _move(self, call: Call, update: RefUpdate) -> None:
         report = await self._commits.move_refs(call.space.key, _pusher(call), [update])
         _require(report, update.ref, created=update.created)
+
+    async def _publish(self, call: Call, update: RefUpdate, new: NewObjects) -> None:
+        report = await self._commits.publish(call.space.key, _pusher(call), update, new)
+        _require(report, update.ref, created=update.created)
+
+
+def _signature(call: Call) -> Signature:
+    account = call.actor.account
+    if account is None:
+        raise ApiError(401, "Sign in to do this")
+    return signature(call.context, account)
 
 
 def _pusher(call: Call) -> Pusher:
@@ -119,7 +141,7 @@ def _exists(ref: str) -> ApiError:
     return ApiError(409, f"Reference {ref} already exists")
 
 
-def _require(report: Report, ref: str, *, created: bool = True) -> None:
+def _require(report: Report, ref: str, *, created: bool) -> None:
     """Raise what the report says against it; somebody else may have been faster."""
     reason = report.refs[ref]
     if not reason:

@@ -18,9 +18,9 @@ from gitserver.commit import (
 )
 from gitserver.receive.conclude import Pusher
 from hub.api.call import Call, answer
-from hub.api.content import HEADS
+from hub.api.content import branch_of
 from hub.api.discussions import NO_PULL_REQUESTS
-from hub.api.errors import ENTRY_NOT_FOUND, ApiError, revision_not_found
+from hub.api.errors import ENTRY_NOT_FOUND, ApiError
 from hub.api.ndjson import read_lines
 from hub.api.operations import MISSING, Draft, operations, read_line
 from hub.create_space import signature
@@ -53,7 +53,7 @@ def commit_handler(commits: Commits) -> Callable[[Call], Awaitable[web.StreamRes
 async def _commit(call: Call, commits: Commits) -> web.StreamResponse:
     if call.flag("create_pr"):
         raise ApiError(400, NO_PULL_REQUESTS)
-    ref, head = await branch_of(call)
+    ref, head = await branch_of(call, call.part("rev"))
     draft = await _read(call)
     account = call.actor.account
     if account is None:
@@ -114,16 +114,6 @@ def already_done(call: Call, commits: Commits, wish: Wish) -> str | None:
     except (NotFound, Invalid):
         return None
     return head if tree == found.tree else None
-
-
-async def branch_of(call: Call) -> tuple[str, str]:
-    """The branch that `{rev}` names, and its commit. Raises `RevisionNotFound`."""
-    rev = call.part("rev")
-    ref = rev if rev.startswith(HEADS) else f"{HEADS}{rev}"
-    refs = await call.git(call.context.content.refs, call.space.key)
-    if ref not in refs:
-        raise revision_not_found(rev)
-    return ref, refs[ref]
 
 
 async def _read(call: Call) -> Draft:

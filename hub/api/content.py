@@ -36,6 +36,15 @@ async def revision_of(call: Call) -> str:
         raise revision_not_found(call.part("rev")) from None
 
 
+async def branch_of(call: Call, name: str) -> tuple[str, str]:
+    """The branch of that name, short or whole, and its commit. Raises `RevisionNotFound`."""
+    ref = name if name.startswith(HEADS) else f"{HEADS}{name}"
+    refs = await call.git(call.context.content.refs, call.space.key)
+    if ref not in refs:
+        raise revision_not_found(name)
+    return ref, refs[ref]
+
+
 async def tree(call: Call) -> web.StreamResponse:
     """The entries of a folder, with `recursive` all below it, in pages."""
     path = call.request.match_info.get("path", "").strip("/")

@@ -10,7 +10,7 @@ from pathspec import GitIgnoreSpec
 from gitserver.content import Content, Kind, TooLarge
 from hub.api.body import Body
 from hub.api.call import Call, answer
-from hub.api.commit import branch_of
+from hub.api.content import branch_of
 from hub.api.discussions import NO_PULL_REQUESTS
 from hub.api.errors import ApiError
 from hub.api.large import pointer_of
@@ -46,7 +46,7 @@ async def preupload(call: Call) -> web.StreamResponse:
     body = await call.body(Preupload)
     if len(body.files) > call.limits.preupload_files:
         raise ApiError(400, f"At most {call.limits.preupload_files} files at once")
-    _, head = await branch_of(call)
+    _, head = await branch_of(call, call.part("rev"))
     shown = await call.git(_answers, call.context, call.space.key, head, body)
     return answer({"files": shown, "commitOid": head}, headers=await _warning(call, body, shown))
 

@@ -124,6 +124,7 @@ def routes(commits: Commits) -> tuple[Route, ...]:
         Route("POST", f"{SPACE}/commit/{REV}", commit_handler(commits), Action.WRITE),
         Route("POST", f"{SPACE}/branch/{{branch}}", refs.create_branch, Action.WRITE),
         Route("DELETE", f"{SPACE}/branch/{{branch}}", refs.delete_branch, Action.WRITE),
+        Route("POST", f"{SPACE}/super-squash/{{branch}}", refs.squash, Action.WRITE),
         Route("POST", f"{SPACE}/tag/{REV}", refs.create_tag, Action.WRITE),
         Route("DELETE", f"{SPACE}/tag/{{tag}}", refs.delete_tag, Action.WRITE),
     )

@@ -27,7 +27,8 @@ from gitserver.xet.spool import Part, Spool, SpoolLimits, Upload, UploadTooLarge
 from gitserver.xet.xorb import Xorb, XorbLimits
 from hub.api.body import check_size, too_large
 from hub.api.call import Call, answer
-from hub.api.commit import branch_of
+from hub.api.content import branch_of
+from hub.api.discussions import NO_PULL_REQUESTS
 from hub.api.errors import ApiError, framed
 from hub.api.routes import SPACE, Route, gated
 from hub.context import HubContext
@@ -131,8 +132,8 @@ class XetService:
         Also how a client renews a token; it then goes on with the upload that it has.
         """
         if call.flag("create_pr"):
-            raise ApiError(400, "This server has no pull requests")
-        await branch_of(call)
+            raise ApiError(400, NO_PULL_REQUESTS)
+        await branch_of(call, call.part("rev"))
         account = call.actor.account
         holder = Holder.of(call.actor)
         if account is None or not holder.credential:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub.errors import BadRequestError, HfHubHTTPError, RevisionNotFoundError
 
+from spaceport.ledger import spaces
 from tests.hub.conftest import Hub
 from tests.hub.wire import Answer
 
@@ -99,6 +100,27 @@ def test_who_reads_makes_no_branch(hub: Hub) -> None:
     stranger.create_branch(branch="x", exist_ok=True, **space)  # there already, so it is content
     with pytest.raises(HfHubHTTPError, match="403"):
         stranger.delete_branch(branch="x", **space)
+
+
+def test_a_squashed_branch_has_its_files_and_no_past(hub: Hub) -> None:
+    api, id = hub.api("bodo"), "bodo/demo"
+    space = hub.space(id)
+    of = {"repo_id": id, "repo_type": "space"}
+    api.upload_file(path_or_fileobj=b"1", path_in_repo="one", **of)  # type: ignore[arg-type]
+    api.create_branch(branch="kept", **of)
+    files = api.list_repo_files(**of)
+    api.super_squash_history(commit_message="All at once", **of)
+    (only,) = api.list_repo_commits(**of)
+    assert (only.title, only.authors) == ("All at once", ["bodo"])
+    assert api.list_repo_files(**of) == files
+    assert len(api.list_repo_commits(revision="kept", **of)) == 2
+    with hub.context.ledger.read() as tx:
+        assert spaces.get(tx, space.key).head == only.commit_id
+    api.super_squash_history(branch="kept", **of)
+    (other,) = api.list_repo_commits(revision="kept", **of)
+    assert other.title == "Super-squash branch 'kept' using huggingface_hub"
+    with pytest.raises(RevisionNotFoundError):
+        api.super_squash_history(branch="no-such", **of)
 
 
 def test_of_many_at_once_one_makes_the_branch(hub: Hub) -> None:

@@ -46,6 +46,7 @@ BODIES: dict[str, Any] = {
     "POST /discussions": {"title": "x", "description": "", "pullRequest": True},
     "POST /branch/{branch}": {},
     "DELETE /branch/{branch}": None,
+    "POST /super-squash/{branch}": {},
     "POST /tag/{rev}": {"tag": "v1"},
     "DELETE /tag/{tag}": None,
 }
@@ -54,6 +55,7 @@ PASSED: dict[str, set[int]] = {
     "POST /discussions": {400},
     "POST /branch/{branch}": {200, 409},
     "DELETE /branch/{branch}": {200, 404},
+    "POST /super-squash/{branch}": {200, 404},
     "POST /tag/{rev}": {200, 409},
     "DELETE /tag/{tag}": {200, 404},
 }
@@ -295,8 +297,8 @@ def test_the_rest_of_the_routes_is_open_or_asks_itself() -> None:
 @pytest.mark.req("API-01")
 @pytest.mark.parametrize(
     ("method", "call"),
-    [("GET", "likers"), ("POST", "super-squash/main"), ("GET", "discussions/1"), ("PATCH", "refs"),
-     ("DELETE", "like"), ("PUT", "volumes"), ("GET", "")],
+    [("GET", "likers"), ("POST", "discussions/1/merge"), ("GET", "discussions/1"),
+     ("PATCH", "refs"), ("DELETE", "like"), ("PUT", "volumes"), ("GET", "")],
 )  # fmt: skip
 def test_a_call_that_is_none_tells_no_more_than_the_others(
     hub: Hub, cast: Cast, method: str, call: str
