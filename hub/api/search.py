@@ -15,10 +15,12 @@ from spaceport.authorize import readable
 from spaceport.ledger import Tx
 from spaceport.ledger.overview import Overview, overview
 from spaceport.ledger.spaces import Order, Space
+from spaceport.names import SpaceKey
 from spaceport.stage import Stage
 
 MOST_TEXT = 200
 MOST_WORDS = 10
+MOST_LOOKED_INTO = 1000  # Spaces that fit, of which it takes a look whether they run
 
 
 async def search(call: Call) -> web.StreamResponse:
@@ -32,7 +34,7 @@ async def search(call: Call) -> web.StreamResponse:
         raise ApiError(400, '"q" must say what to search for')
     tags, sdks = set(asked.getall("filter", [])), set(asked.getall("sdk", []))
 
-    def matches(space: Space) -> bool:
+    def fits(space: Space) -> bool:
         text = _text_of(space)
         return (
             all(word in text for word in words)
@@ -40,13 +42,20 @@ async def search(call: Call) -> web.StreamResponse:
             and (not sdks or space.sdk.value in sdks)
         )
 
-    query = Query(None, None, readable(call.actor), Order.UPDATED, matches)
     limit, idle_too = limit_of(call), call.flag("includeNonRunning")
+    may_read = readable(call.actor)
 
     def find(tx: Tx) -> list[Overview]:
-        found, _ = page_of(tx, query, limit, None)
-        views = [overview(tx, space.key) for space in found]
-        return [view for view in views if idle_too or _opens(view.standing.stage)]
+        seen: dict[SpaceKey, Overview] = {}
+
+        def matches(space: Space) -> bool:
+            if len(seen) >= MOST_LOOKED_INTO or not fits(space):
+                return False
+            view = seen[space.key] = overview(tx, space.key)
+            return idle_too or _opens(view.standing.stage)
+
+        query = Query(None, None, may_read, Order.UPDATED, matches)
+        return [seen[space.key] for space in page_of(tx, query, limit, None)[0]]
 
     return answer([_shown(call, view) for view in await call.read(find)])
 
