@@ -20,6 +20,7 @@ from spaceport.errors import NotFound
 
 TREE_PAGE = 1000
 EXPANDED_PAGE = 200  # fewer at once: each entry's last commit is looked for in the history
+LAST_SECOND = 253_402_300_799  # of the year 9999
 HEADS, TAGS = "refs/heads/", "refs/tags/"
 
 
@@ -177,4 +178,5 @@ def _commit(commit: Commit) -> dict[str, Any]:
 
 
 def _date(commit: Commit) -> str:
-    return stamp(datetime.fromtimestamp(commit.author.seconds(), UTC))
+    """A commit may claim any second; those beyond the calendar are its last one."""
+    return stamp(datetime.fromtimestamp(min(commit.author.seconds(), LAST_SECOND), UTC))

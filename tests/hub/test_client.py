@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from huggingface_hub.hf_api import RepoFile, RepoFolder
 
 from spaceport.ledger import accounts as accounts_ledger
 from spaceport.ledger import memberships
@@ -238,38 +236,6 @@ def test_reading_files(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert {path.name for path in Path(folder).iterdir()} == {"README.md", ".gitattributes"}
     with pytest.raises(EntryNotFoundError):
         hf_hub_download("kim/demo", "missing.py", cache_dir=tmp_path, **options)  # type: ignore[call-overload]
-
-
-def test_the_last_commit_of_each_entry(hub: Hub) -> None:
-    api = hub.api("kurt")
-    hub.space("kurt/demo")
-    space = {"repo_id": "kurt/demo", "repo_type": "space"}
-    made = {"README.md": "initial commit", ".gitattributes": "initial commit"}
-    for title, path in (("one", "d/a"), ("two", "d/e/b"), ("three", "c"), ("four", "d/a")):
-        data = title.encode()
-        api.upload_file(
-            path_or_fileobj=data,
-            path_in_repo=path,
-            commit_message=title,
-            **space,  # type: ignore[arg-type]
-        )
-        made |= {path: title, "d" if path[0] == "d" else "c": title}
-    made["d/e"] = "two"
-
-    def titles(entries: Iterable[RepoFile | RepoFolder]) -> dict[str, str]:
-        return {each.path: each.last_commit.title for each in entries if each.last_commit}
-
-    listed = list(api.list_repo_tree(**space, recursive=True, expand=True))  # type: ignore[arg-type]
-    assert titles(listed) == made
-    commits = {each.title: each for each in api.list_repo_commits(**space)}  # type: ignore[arg-type]
-    for each in listed:
-        assert each.last_commit is not None
-        assert each.last_commit.oid == commits[each.last_commit.title].commit_id
-        assert each.last_commit.date == commits[each.last_commit.title].created_at
-    paths = api.get_paths_info(paths=["d/e", "d/a", "gone"], expand=True, **space)  # type: ignore[arg-type]
-    assert titles(paths) == {"d/e": "two", "d/a": "four"}
-    plain = list(api.list_repo_tree(**space))  # type: ignore[arg-type]
-    assert titles(plain) == {} and len(plain) == 4
 
 
 def test_hardware_and_templates(hub: Hub) -> None:
