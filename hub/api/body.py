@@ -43,6 +43,12 @@ class Body(BaseModel):
         return found
 
 
+class OwnBody(Body):
+    """The body of a call that only this server has: an unknown key is a mistake of the caller."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 async def read_bytes(request: web.Request, limit: int, idle: float) -> bytes:
     """The whole body. Raises 413 above `limit` bytes, 408 after `idle` seconds of silence."""
     check_size(request, limit)
@@ -96,7 +102,7 @@ def validate(model: type[T], found: Any) -> T:
         return model.model_validate(found)
     except ValidationError as error:
         mistakes = error.errors(include_url=False, include_input=False)
-        taken = any(mistake["type"] == NOT_YOURS for mistake in mistakes)
+        taken = any(mistake["type"] in (NOT_YOURS, "extra_forbidden") for mistake in mistakes)
         lines = [f"{_path(mistake['loc'])}: {mistake['msg']}" for mistake in mistakes[:10]]
         raise ApiError(400 if taken else 422, "; ".join(lines)) from None
 

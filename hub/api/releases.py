@@ -7,13 +7,13 @@ from typing import Any
 from aiohttp import web
 from pydantic import Field
 
-from hub.api.body import Body
+from hub.api.body import OwnBody
 from hub.api.call import Call, answer
 from hub.api.wire import stamp
 from hub.releases import Line, listed, roll_back
 
 
-class RollBack(Body):
+class RollBack(OwnBody):
     """Without a number: the version before the present one."""
 
     release: int | None = Field(default=None, ge=1, le=2**31 - 1)

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from hub.api.body import Body
+from hub.api.body import OwnBody
 from hub.api.call import Call, answer
 from hub.api.errors import ApiError
 from hub.api.wire import stamp
@@ -20,7 +20,7 @@ from spaceport.ledger.accounts import Account
 from spaceport.ledger.keys import SshKey
 
 
-class NewKey(Body):
+class NewKey(OwnBody):
     """`key` is one line of a `.pub` file."""
 
     key: str
