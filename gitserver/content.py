@@ -11,7 +11,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -150,6 +150,19 @@ class Content:
                 return objects.read(found.oid, limit)[1]
             except ObjectTooLarge as error:
                 raise TooLarge(f"{path} has {error.size} bytes, more than {limit}.") from None
+
+    @property
+    def seconds(self) -> float:
+        """How long one reading may take (GIT-19)."""
+        return self._limits.seconds
+
+    def opened(self, key: SpaceKey) -> AbstractContextManager[Objects]:
+        """The objects of a repository, for readings that this class does not know."""
+        return self._objects(key)
+
+    def tree_of(self, objects: Objects, revision: str) -> bytes:
+        """The id of a revision's root folder. Raises `NotFound`."""
+        return _root(objects, revision).oid
 
     @contextmanager
     def _objects(self, key: SpaceKey) -> Iterator[Objects]:

@@ -15,6 +15,7 @@ from aiohttp.typedefs import Handler
 from gitserver.commit import Commits
 from hub.api import (
     avatars,
+    compare,
     content,
     discussions,
     duplicate,
@@ -107,6 +108,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{SPACE}/preupload/{REV}", preupload.preupload, Action.WRITE),
     Route("GET", f"{SPACE}/refs", content.refs, Action.READ),
     Route("GET", f"{SPACE}/commits/{REV}", content.commits, Action.READ),
+    Route("GET", f"{SPACE}/compare/{{revisions}}", compare.compare, Action.READ),
     Route(
         "GET",
         f"/spaces/{{namespace}}/{{name}}/resolve/{REV}/{{path:.+}}",

@@ -9,6 +9,7 @@ from hub.web.assets import Assets
 from hub.web.door import Door
 from hub.web.pages import (
     account,
+    commit,
     create,
     duplicate,
     files,
@@ -55,6 +56,7 @@ def add_web(app: web.Application, context: HubContext) -> None:
     for view, handler in (("tree", files.tree), ("commits", files.commits)):
         get(f"{_SPACE}/{view}/{{rev}}", door(handler))
         get(f"{_SPACE}/{view}/{{rev}}/{{path:.*}}", door(handler))
+    get(f"{_SPACE}/commit/{{rev}}", door(commit.page))
     get(f"{_SPACE}/blob/{{rev}}/{{path:.+}}", door(files.blob))
     get(f"{_SPACE}/raw/{{rev}}/{{path:.+}}", door(files.raw))
     get(f"{_SPACE}/settings", door(space_settings.page))

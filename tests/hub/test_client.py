@@ -238,6 +238,25 @@ def test_reading_files(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         hf_hub_download("kim/demo", "missing.py", cache_dir=tmp_path, **options)  # type: ignore[call-overload]
 
 
+def test_what_changed_between_revisions(hub: Hub) -> None:
+    api = hub.api("ada")
+    api.create_repo("compared", repo_type="space", space_sdk="static")
+    before = api.space_info("ada/compared").sha
+    api.upload_file(
+        path_or_fileobj=b"one\ntwo\n",
+        path_in_repo="new.txt",
+        repo_id="ada/compared",
+        repo_type="space",
+    )
+    told = hub.wire.get(f"/api/spaces/ada/compared/compare/{before}..main")
+    assert told.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert told.body.decode().startswith("diff --git a/new.txt b/new.txt\nnew file mode 100644\n")
+    assert "@@ -0,0 +1,2 @@\n+one\n+two\n" in told.body.decode()
+    assert hub.wire.get("/api/spaces/ada/compared/compare/main..main").body == b""
+    for wrong, status in (("main", 400), ("main...main", 400), ("main..nothing", 404)):
+        assert hub.wire.get(f"/api/spaces/ada/compared/compare/{wrong}").status == status
+
+
 def test_hardware_and_templates(hub: Hub) -> None:
     names = [hardware["name"] for hardware in hub.wire.get("/api/spaces/hardware").json()]
     assert names[0] == "cpu-basic" and "t4-small" not in names

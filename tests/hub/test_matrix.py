@@ -171,7 +171,7 @@ def _headers(
 def ask(hub: Hub, route: Route, space: str, headers: dict[str, str]) -> Answer:
     """Call a route. Log streams never end by themselves, so they are asked in a way that does."""
     values = {"namespace": "matrix-lab", "name": space, "rev": "main", "path": "README.md"}
-    values |= {"branch": "side", "tag": "v1"}
+    values |= {"branch": "side", "tag": "v1", "revisions": "main..main"}
     path = route.path.replace("{path:.*}", "").replace("{path:.+}", "{path}").format(**values)
     if "/tree/" in path:
         path = path.rstrip("/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
@@ -144,3 +145,15 @@ def test_branches_with_slashes_and_the_history(site: Site, base: str, tmp_path: 
     history = visitor.get("/spaces/olga/branches/commits/main").text
     assert "initial commit" in history
     assert "&lt;b&gt;files&lt;/b&gt;" in history
+
+
+def test_a_commit_shows_what_it_changed(site: Site, base: str) -> None:
+    text = site.visitor().get(f"{base}/commits/main").text
+    link = re.search(rf'href="({base}/commit/[0-9a-f]{{40}})"', text)
+    assert link is not None
+    page = site.visitor().get(link[1])
+    assert page.status == 200
+    assert "app.py" in page.text and "+    return &#39;&lt;b&gt;&#39;" in page.text
+    assert "not text, or too large" in page.text  # binary.dat
+    assert "if admin" in page.text and "\u202e" not in page.text
+    assert site.visitor().get(f"{base}/commit/{'0' * 40}").status == 404
