@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from spaceport.engine import LABEL_BUILD
 from spaceport.ledger import builds, spaces
 from spaceport.ledger.builds import Build
 from spaceport.states import BuildState
+from tests import disks
 from tests.builder.world import World, card
 from tests.runtime.own_engine import OwnEngine
 from tests.waiting import aeventually
@@ -29,14 +29,8 @@ MIB = 1 << 20
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """The world's data folder, on a file system of 200 MiB of its own."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting needs root")
-    folder = tmp_path / "data"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200m", "tmpfs", folder]).returncode:
-        pytest.skip("mounting is not allowed here")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
+    with disks.small_disk(tmp_path / "data", 200) as folder:
+        yield folder
 
 
 def fill(folder: Path, leave: int) -> Path:

@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 
 from spaceport import failpoints
 from spaceport.ledger import large, spaces
+from tests import disks
 from tests.gitserver.lfs.world import (
     JSON,
     batch,
@@ -139,15 +139,8 @@ def test_a_failing_step_is_never_a_success(hub: Hub, point: str, action: str) ->
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 4 MiB of its own."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting needs root")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder])
-    if mounted.returncode:
-        pytest.skip("mounting is not allowed here")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
+    with disks.small_disk(tmp_path / "disk", 4) as folder:
+        yield folder
 
 
 @pytest.mark.req("DUR-08")
