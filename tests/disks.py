@@ -1,4 +1,4 @@
-"""Small file systems of a test's own, to be filled."""
+"""Small file systems of a test's own, to be filled; and what lies on any, while it changes."""
 
 from __future__ import annotations
 
@@ -24,3 +24,8 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", "-l", folder], check=True)
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Every file; unlike `rglob` this passes over folders that go while they are looked at."""
+    return [Path(place, name) for place, _, names in os.walk(folder) for name in names]

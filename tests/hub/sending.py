@@ -12,6 +12,7 @@ from aiohttp import web
 from gitserver.pointer import Pointer
 from hub.context import HubContext
 from spaceport.ledger.spaces import Space
+from tests.disks import files_below
 from tests.gitserver.xet.making import name, sha256, shard
 from tests.hub.conftest import Hub, make_app
 from tests.hub.wire import Answer
@@ -48,7 +49,7 @@ class Sending:
 
 
 def spooled(hub: Hub) -> list[Path]:
-    return [path for path in (hub.context.data / "xet").rglob("*") if path.is_file()]
+    return files_below(hub.context.data / "xet")
 
 
 def begin(hub: Hub, space: Space, user: str, token: str = "") -> Sending:

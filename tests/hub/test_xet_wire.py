@@ -15,6 +15,7 @@ import pytest
 from spaceport import failpoints
 from spaceport.ledger import spaces, tokens
 from spaceport.roles import TokenRole
+from tests.disks import files_below
 from tests.gitserver.xet.making import Piece, chunk, file_records, name, sha256, xorb
 from tests.hub.conftest import Hub, make_context
 from tests.hub.sending import Sending, begin, serving, spooled
@@ -133,7 +134,7 @@ def test_what_is_wrong_is_said_and_not_kept(sending: Sending) -> None:
         assert refused.status == 400 and message in refused.error
         assert sending.waiting == [] and not sending.holds(data)
     incoming = sending.hub.context.large.staging.folder
-    assert [path for path in incoming.rglob("*") if path.is_file()] == []
+    assert files_below(incoming) == []
 
 
 @pytest.mark.req("LFS-18")

@@ -29,6 +29,7 @@ from spaceport.ledger import accounts, memberships
 from spaceport.ledger.spaces import Visibility
 from spaceport.roles import OrgRole
 from spaceport.sdk import Sdk
+from tests.disks import files_below
 from tests.hub.conftest import Hub, make_app, make_context
 from tests.hub.wire import Answer, free_port
 from tests.waiting import eventually
@@ -211,7 +212,7 @@ def process_memory(pid: int | str = "self") -> int:
 def left_behind(hub: Hub) -> list[str]:
     """Files of uploads that are not over."""
     staging = hub.context.large.staging.folder
-    return [str(path.relative_to(staging)) for path in staging.rglob("*") if path.is_file()]
+    return [str(path.relative_to(staging)) for path in files_below(staging)]
 
 
 if __name__ == "__main__":
