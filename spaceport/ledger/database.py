@@ -116,8 +116,8 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _use_wal(connection: Any) -> None:
-    """The mode changes once in a ledger's life. Who changes it at the same moment as another is told
-    "database is locked" at once: SQLite does not wait for that lock, so we do."""
+    """The mode changes once in a ledger's life. Who changes it at the same moment as another is
+    told "database is locked" at once: SQLite does not wait for that lock, so we do."""
     until = time.monotonic() + BUSY_SECONDS
     while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         try:
