@@ -18,7 +18,7 @@ from gitserver.receive.child import ENVIRONMENT, command
 from gitserver.receive.job import Job, Result
 
 _log = logging.getLogger(__name__)
-_PAUSE = 0.1
+_PAUSE = 0.02
 """Seconds from the end of a child to the start of the next: this push gets its answer first."""
 
 
