@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.git.pushes import push_blobs, push_commit
 from benchmarks.git.repos import ENV, git
 from benchmarks.git.servers import Server
 from gitserver import pktline
@@ -17,25 +18,36 @@ from gitserver import pktline
 
 @dataclass(frozen=True)
 class Case:
-    """`goal`: the most that ours may take, as a multiple of the other's median."""
+    """`goal`: the most that ours may take, as a multiple of the other's median. `most_cpu`: the
+    most seconds of CPU of ours in one run, if that is a goal too."""
 
     name: str
     run: Callable[[Server, Path], float]
     rounds: int
     goal: float
+    ssh: bool = False
+    """Whether it goes over SSH, and so against OpenSSH."""
+    most_cpu: float = float("inf")
 
 
 def all_cases(root: Path) -> list[Case]:
-    """The figures of the git contract that concern reading."""
+    """The figures of the git contract."""
+    objects, large = root / "objects.git", root / "large.git"
     return [
         Case("clone, 20,000 objects", _clone("objects.git"), 5, 1.0),
-        Case("the same, bytes only", _raw_clone(root / "objects.git"), 5, 1.0),
+        Case("the same, bytes only", _raw_clone(objects), 5, 1.0),
         Case("8 clones at once", _clones("objects.git", 8), 3, 1.0),
         Case("clone, 300 MB", _clone("large.git"), 3, 1.0),
-        Case("the same, bytes only", _raw_clone(root / "large.git"), 3, 1.0),
-        Case("fetch of one commit", _fetch_one(root / "objects.git"), 9, 1.5),
+        Case("the same, bytes only", _raw_clone(large), 3, 1.0),
+        Case("fetch of one commit", _fetch_one(objects), 9, 1.5),
         Case("clone right after it", _clone("objects.git"), 3, 1.0),
-        Case("advert, small, per request", _advert("small.git", 0, 200), 3, 0.3),
+        Case("push, 50 MB", push_blobs(root), 5, 1.3),
+        Case("push, one small commit", push_commit(root), 9, 1.3),
+        Case("ssh clone, 20,000 objects", _clone("objects.git"), 5, 1.2, ssh=True),
+        Case("ssh clone, 300 MB", _clone("large.git"), 3, 1.2, ssh=True),
+        Case("ssh push, 50 MB", push_blobs(root), 5, 3.0, ssh=True),
+        Case("ssh push, one small commit", push_commit(root), 5, 3.0, ssh=True),
+        Case("advert, small, 200 requests", _advert("small.git", 0, 200), 3, 0.3, most_cpu=0.2),
         Case("advert, 50,000 refs, v0", _advert("refs.git", 0, 1), 7, 1.5),
         Case("ls-refs, 50,000 refs, v2", _ls_refs("refs.git"), 7, 1.5),
         Case("shallow clone, depth 1", _clone("objects.git", "--depth", "1"), 5, 1.5),
@@ -59,8 +71,9 @@ def _timed_clones(
 ) -> float:
     targets = [scratch / f"clone{rank}" for rank in range(number)]
     command = ["git", "clone", "-q", "--bare", *options, f"{server.url}/{name}"]
+    env = {**ENV, **server.env}
     start = time.monotonic()
-    clients = [subprocess.Popen([*command, str(target)], env=ENV) for target in targets]
+    clients = [subprocess.Popen([*command, str(target)], env=env) for target in targets]
     codes = [client.wait() for client in clients]
     taken = time.monotonic() - start
     for target in targets:
@@ -125,7 +138,7 @@ def _advert(name: str, version: int, times: int) -> Callable[[Server, Path], flo
                 raise RuntimeError(f"no advertisement from {server.name}")
         taken = time.monotonic() - start
         connection.close()
-        return taken / times
+        return taken
 
     return run
 

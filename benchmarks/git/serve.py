@@ -1,77 +1,97 @@
-"""The server under test as a program: `python -m benchmarks.git.serve ROOT CACHE PORT`."""
+"""The server under test as a program: git over HTTP and SSH, and a proxy to one app, on one loop.
+
+`python -m benchmarks.git.serve ROOT RUN PORT SSH_PORT PROXY_PORT BACKEND_PORT`. It is put together
+as the hub does it, but for who may come in: everybody. Repositories go by their names.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import sys
 from pathlib import Path
 
+import uvloop
 from aiohttp import web
 
-from gitserver import pktline
+from benchmarks.proxy.ours import connector, route
+from config.git import GitSettings
+from config.ssh import SshSettings
+from gitserver.access import Admission, Credentials, Service
+from gitserver.http import GitHttp
+from gitserver.receive.hooks import NoHooks
+from gitserver.receive.service import ReceiveService
+from gitserver.repositories import Repositories
+from gitserver.ssh.hostkeys import open_host_keys
+from gitserver.ssh.server import SshServer
+from gitserver.ssh.session import Services
 from gitserver.upload.service import UploadService
+from runtime.proxy.routes import Replicas, RouteTable, Upstream
+from runtime.proxy.server import Proxy
+from spaceport.actor import Actor
+from spaceport.names import SpaceKey
 from spaceport.pools import Pools
 
 
-class Handlers:
-    """Smart HTTP reading for the repositories below a folder."""
+class Shelf(Repositories):
+    """The repositories that the other server serves too, stored into as those of Spaces are."""
 
-    def __init__(self, root: Path, service: UploadService) -> None:
-        self._root = root
-        self._service = service
-
-    async def info(self, request: web.Request) -> web.StreamResponse:
-        version = _version(request)
-        body = await self._service.advertise(self._repo(request), version)
-        frame = pktline.line(b"# service=git-upload-pack") + pktline.FLUSH_PKT
-        return web.Response(
-            body=body if version == 2 else frame + body,
-            content_type="application/x-git-upload-pack-advertisement",
-        )
-
-    async def rpc(self, request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse()
-        response.content_type = "application/x-git-upload-pack-result"
-        await response.prepare(request)
-        chunks = self._service.serve(
-            self._repo(request), _version(request), request.content.iter_any()
-        )
-        try:
-            async for chunk in chunks:
-                await response.write(chunk)
-        finally:
-            await chunks.aclose()  # type: ignore[attr-defined]
-        return response
-
-    def _repo(self, request: web.Request) -> Path:
-        return self._root / request.match_info["name"]
+    def path(self, key: SpaceKey) -> Path:
+        return self.root / f"{key}.git"
 
 
-def _version(request: web.Request) -> int:
-    return 2 if "version=2" in request.headers.get("Git-Protocol", "") else 0
+class Anyone:
+    """Everybody may do everything; the keys that come over SSH prove themselves all the same."""
+
+    async def admit(
+        self, credentials: Credentials, author: str, name: str, service: Service, address: str
+    ) -> Admission:
+        return Admission(name)
+
+    async def by_ssh_key(self, fingerprint: str) -> Actor | None:
+        return None  # as unknown as any: the login's work is the same
+
+    async def logged_in(self, actor: Actor, fingerprint: str, address: str) -> None:
+        return None
+
+    async def decide(self, actor: Actor, author: str, name: str, service: Service) -> Admission:
+        return Admission(name)
 
 
-def main() -> None:
-    root, cache, port = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-    service = UploadService(cache, Pools())
-    handlers = Handlers(root, service)
+def _name(request: web.Request) -> tuple[str, str]:
+    return "", request.match_info["name"].removesuffix(".git")
+
+
+async def serve(root: Path, run: Path, port: int, ssh_port: int, proxy: int, backend: int) -> None:
+    """Until SIGTERM."""
+    settings = SshSettings()
+    pools = Pools({"ssh": settings.limits.sessions})
+    shelf, anyone = Shelf(root, GitSettings()), Anyone()
+    upload = UploadService(run / "cache", pools)
+    receive = ReceiveService(shelf, NoHooks(), pools)
     app = web.Application()
-    app.router.add_get("/{name}/info/refs", handlers.info)
-    app.router.add_post("/{name}/git-upload-pack", handlers.rpc)
-
-    async def lifetime(_: web.Application):
-        await service.warm()
-        yield
-        await service.close()
-
-    app.cleanup_ctx.append(lifetime)
-    try:
-        import uvloop
-
-        uvloop.install()
-    except ImportError:
-        pass
-    web.run_app(app, host="127.0.0.1", port=port, print=None, handle_signals=True)
+    GitHttp(shelf, anyone, upload, receive, name_of=_name).add_routes(app, "/{name}")
+    runner = web.AppRunner(app, auto_decompress=False, access_log=None)
+    await upload.warm()
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    ssh = SshServer(
+        Services(shelf, anyone, upload, receive, pools, settings), open_host_keys(run / "keys")
+    )
+    await ssh.start("127.0.0.1", ssh_port)
+    relay = Proxy()
+    app_route = route("app", Replicas((Upstream("app-1", connector(backend), 7860),)))
+    relay.routes = RouteTable([app_route])
+    await relay.start("127.0.0.1", proxy, hub_hosts=["localhost"])
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await stop.wait()
+    await relay.close()
+    await ssh.close()
+    await runner.cleanup()
+    await receive.close()
+    await upload.close()
 
 
 if __name__ == "__main__":
-    main()
+    uvloop.run(serve(Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:7])))

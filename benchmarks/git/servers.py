@@ -1,4 +1,8 @@
-"""The two servers that are compared, each as its own processes on a free port."""
+"""The servers that are compared, each as its own processes on a free port.
+
+git's are told to be as durable and as strict as ours always is: every object, pack and ref synced
+to the disk before the answer, and every pushed object checked.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,15 @@ from pathlib import Path
 
 BACKEND = "/usr/lib/git-core/git-http-backend"
 NEEDED = ("nginx", "fcgiwrap")
+PACKAGES = "nginx fcgiwrap openssh-server openssh-client"
+
+_GIT = (("safe.directory", "*"), ("core.fsync", "all"), ("receive.fsckObjects", "true"))
+GIT_CONFIG = {
+    "GIT_CONFIG_COUNT": str(len(_GIT)),
+    **{f"GIT_CONFIG_KEY_{number}": key for number, (key, _) in enumerate(_GIT)},
+    **{f"GIT_CONFIG_VALUE_{number}": value for number, (_, value) in enumerate(_GIT)},
+}
+"""For git's own server programs, as environment."""
 
 _NGINX = """
 {user}
@@ -45,13 +58,21 @@ http {{
 
 
 class Server:
-    """A running server: `url`, and what its processes use."""
+    """A running server: `url` before a repository's name, and what its processes use."""
 
-    def __init__(self, name: str, port: int) -> None:
+    def __init__(self, name: str, port: int, url: str = "", env: dict[str, str] | None = None):
         self.name = name
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = url or f"http://127.0.0.1:{port}"
         self.port = port
+        self.env = env or {}
+        """What its clients have in their environment."""
         self.processes: list[subprocess.Popen[bytes]] = []
+
+    def seen_at(self, port: int, url: str, env: dict[str, str]) -> Server:
+        """The same processes by another door."""
+        other = Server(self.name, port, url, env)
+        other.processes = self.processes
+        return other
 
     def start(self, *command: str, env: dict[str, str] | None = None) -> None:
         self.processes.append(
@@ -64,11 +85,11 @@ class Server:
             )
         )
 
-    def wait(self) -> None:
+    def wait(self, port: int = 0) -> None:
         """Until it accepts connections."""
         deadline = time.monotonic() + 20
         while True:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port or self.port), 1):
                 return
             if time.monotonic() > deadline:
                 raise RuntimeError(f"{self.name} did not start")
@@ -119,39 +140,54 @@ class Server:
 
 def http_backend(root: Path, run: Path) -> Server:
     """nginx, fcgiwrap and git's own server program."""
-    missing = [name for name in NEEDED if shutil.which(name) is None]
-    if missing or not Path(BACKEND).exists():
-        raise SystemExit(f"needed for the comparison: {', '.join(missing) or BACKEND}")
+    require(*NEEDED)
+    if not Path(BACKEND).exists():
+        raise SystemExit(f"{BACKEND} is missing: it comes with Debian's package git.")
     run.mkdir(parents=True, exist_ok=True)
-    server = Server("http-backend", _free_port())
+    server = Server("http-backend", free_port())
     config = run / "nginx.conf"
     user = "user root;" if os.geteuid() == 0 else ""
     config.write_text(
         _NGINX.format(user=user, run=run, port=server.port, backend=BACKEND, root=root)
     )
-    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
-    environment |= {
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": "safe.directory",
-        "GIT_CONFIG_VALUE_0": "*",
-    }
+    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **GIT_CONFIG}
     server.start("fcgiwrap", "-c", "10", "-s", f"unix:{run}/fcgi.sock", env=environment)
     server.start("nginx", "-c", str(config), "-p", str(run))
     server.wait()
     return server
 
 
-def spaceport(root: Path, run: Path) -> Server:
-    """Our server, with nothing but git."""
+def spaceport(root: Path, run: Path, backend: int, env: dict[str, str]) -> tuple[Ours, Server]:
+    """Our server by HTTP and by SSH. `backend`: where the app behind its proxy listens; `env`: for
+    SSH clients."""
     run.mkdir(parents=True, exist_ok=True)
-    server = Server("spaceport", _free_port())
-    module = [sys.executable, "-m", "benchmarks.git.serve"]
-    server.start(*module, str(root), str(run / "cache"), str(server.port))
-    server.wait()
-    return server
+    server = Ours("spaceport", free_port())
+    ssh, server.relay = free_port(), free_port()
+    module = [sys.executable, "-m", "benchmarks.git.serve", str(root), str(run)]
+    server.start(*module, *map(str, (server.port, ssh, server.relay, backend)))
+    for port in (server.port, ssh, server.relay):
+        server.wait(port)
+    return server, server.seen_at(ssh, f"ssh://git@127.0.0.1:{ssh}/spaces/bench", env)
 
 
-def _free_port() -> int:
+class Ours(Server):
+    """Ours: it has a proxy too."""
+
+    relay = 0
+    """The proxy's port."""
+
+
+def require(*programs: str) -> None:
+    """Raises `SystemExit` with what to install."""
+    missing = [name for name in programs if shutil.which(name) is None]
+    if missing:
+        raise SystemExit(
+            f"The comparison needs {', '.join(missing)}: apt-get install {PACKAGES}\n"
+            "(as a user who has /usr/sbin in PATH)"
+        )
+
+
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -6,18 +6,18 @@ import asyncio
 import contextlib
 import json
 import logging
-import signal
 import sys
 from pathlib import Path
 
 import gitserver
 from config.git import GitSettings
-from gitserver.receive.job import Job, Result
+from gitserver.receive.job import Job
 from gitserver.receive.quarantine import Quarantine
 from gitserver.receive.rules import FsckRules
 
 _log = logging.getLogger(__name__)
 ROOT = str(Path(gitserver.__file__).parent.parent)
+ENVIRONMENT = {"LC_ALL": "C.UTF-8"}
 PROGRAM = (
     "import importlib, sys; sys.path.insert(0, sys.argv[1]); "
     "importlib.import_module(sys.argv[2]).main()"
@@ -56,21 +56,23 @@ def make_job(
     )
 
 
-async def run_child(
-    module: str, task: str, wall: float, descriptors: tuple[int, ...] = ()
-) -> tuple[int, bytes, bytes]:
+def command(module: str) -> tuple[str, ...]:
+    """What runs `main` of a module of ours, with the standard library and nothing else."""
+    return (sys.executable, "-I", "-S", "-c", PROGRAM, ROOT, module)
+
+
+async def run_child(module: str, task: str, wall: float) -> tuple[int, bytes, bytes]:
     """Run `main` of a module of ours in a process of its own, `task` on its standard input.
 
     Gives its status, output and errors. It is killed when we are cancelled, and after `wall`
     seconds; then raises `TimeoutError`.
     """
     child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-S", "-c", PROGRAM, ROOT, module),
+        *command(module),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        pass_fds=descriptors,
-        env={"LC_ALL": "C.UTF-8"},
+        env=ENVIRONMENT,
     )
     try:
         async with asyncio.timeout(wall):
@@ -81,26 +83,6 @@ async def run_child(
                 child.kill()
             await child.wait()
     return child.returncode or 0, answer, errors
-
-
-async def examine_pack(job: Job, mark: int, wall: float) -> Result:
-    """The verdict of the child on a pack, also when the child fails.
-
-    `mark` is the quarantine's descriptor: the child holds it too, so that nobody sweeps the folder
-    away while it writes there.
-    """
-    try:
-        status, answer, errors = await run_child(
-            "gitserver.receive.examine", job.to_json(), wall, (mark,)
-        )
-    except TimeoutError:
-        return Result(error="the pack takes too long to be read")
-    if status == 0:
-        return Result.from_json(answer.decode())
-    if status in (-signal.SIGXCPU, -signal.SIGKILL):
-        return Result(error="the pack takes too much time or memory to be read")
-    _log.error("reading a pack failed (%s): %s", status, errors[-2000:].decode("utf-8", "replace"))
-    return Result(error="the pack could not be read")
 
 
 async def join_packs(objects: Path, incoming: Path, key: str, settings: GitSettings) -> int:

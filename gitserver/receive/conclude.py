@@ -15,8 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gitserver.objects.store import Objects
-from gitserver.receive.child import examine_pack, join_packs, make_job
+from gitserver.receive.child import join_packs, make_job
 from gitserver.receive.closure import describe_tip
+from gitserver.receive.examiner import Examiner
 from gitserver.receive.hooks import Progress, PushHooks
 from gitserver.receive.job import Result
 from gitserver.receive.places import Places, Reasons, Storing
@@ -59,7 +60,7 @@ class Concluder:
         self._settings = places.settings
         self._hooks = hooks
         self._pools = pools
-        self._children = asyncio.Semaphore(self._settings.check.children)
+        self._examiner = Examiner(self._settings.check.children)
         self._joining: dict[SpaceKey, asyncio.Task[None]] = {}
 
     async def close(self) -> None:
@@ -67,6 +68,7 @@ class Concluder:
         for task in list(self._joining.values()):
             task.cancel()
         await asyncio.gather(*self._joining.values(), return_exceptions=True)
+        await self._examiner.close()
 
     async def conclude(
         self,
@@ -127,8 +129,7 @@ class Concluder:
         if not await self._pools.run("git", _has_objects, quarantine):
             return await self._pools.run("git", _describe_tips, objects, request)
         job = make_job(quarantine, objects, request.tips, self._settings, rules.fsck)
-        async with self._children:
-            return await examine_pack(job, quarantine.mark, self._settings.check.wall)
+        return await self._examiner.examine(job, quarantine.mark, self._settings.check.wall)
 
     async def _ask(self, push: Push, quarantine: Quarantine, say: Progress) -> list[Rejection]:
         """The hooks' rejections; one that fails or hangs refuses everything (fail closed)."""

@@ -1,6 +1,7 @@
 """The child process that reads a pushed pack, so that a hostile one can harm nothing but itself.
 
-Reads a `Job` as JSON from standard input, limits its own memory and time, and writes a `Result`.
+Waits for a `Job` as JSON on the socket that is its standard input, limits its own memory and time,
+and writes a `Result`.
 Imports the standard library and this package's stdlib-only modules.
 """
 
@@ -11,6 +12,7 @@ import hashlib
 import mmap
 import os
 import resource
+import socket
 import sys
 import zlib
 from pathlib import Path
@@ -229,6 +231,11 @@ def examine(job: Job) -> Result:
 
 
 def main() -> None:
+    # The quarantine's mark comes first, and is held until we end, however we do.
+    with socket.socket(fileno=os.dup(0)) as door:
+        first, _, _, _ = socket.recv_fds(door, 1, 1)
+    if not first:
+        return  # the server has gone, or needs us no more
     job = Job.from_json(sys.stdin.read())
     room = job.memory + Path(job.pack).stat().st_size
     resource.setrlimit(resource.RLIMIT_AS, (room, room))

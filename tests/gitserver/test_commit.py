@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -54,9 +54,10 @@ class Room:
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
+async def room(tmp_path: Path) -> AsyncIterator[Room]:
     made = Room(tmp_path / "r")
     yield made
+    await made.concluder.close()
     made.pools.close()
     if made.repositories.exists(KEY):
         assert fsck(made.repositories.path(KEY)) == ""

@@ -86,6 +86,7 @@ def make_app(context: HubContext) -> web.Application:
     add_lfs(app, lfs_desk(context, access))
     add_xet(app, context)
     add_api(app, context, Commits(context.repositories, receive.concluder, context.pools))
+    app.on_cleanup.append(lambda _: receive.close())
     app.on_cleanup.append(lambda _: upload.close())
     return app
 

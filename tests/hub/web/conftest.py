@@ -190,6 +190,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         receive = ReceiveService(context.repositories, hooks, context.pools)
         add_api(app, context, Commits(context.repositories, receive.concluder, context.pools))
         add_web(app, context)
+        app.on_cleanup.append(lambda _: receive.close())
         runner = web.AppRunner(app, handler_cancellation=True)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", port).start()
