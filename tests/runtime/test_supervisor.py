@@ -52,7 +52,7 @@ async def test_no_request_fails_while_one_version_replaces_another(world: World)
     visitor = asyncio.create_task(visit())
     for version in ("1", "2", "3"):
         world.push(key, server(version))
-        await world.serves(key, version)
+        await aeventually(lambda wanted=version: seen[-1:] == [wanted], 30)
     done.set()
     await visitor
     assert set(seen) == {"0", "1", "2", "3"}
