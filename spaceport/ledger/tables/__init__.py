@@ -1,0 +1,42 @@
+"""Every table. Statements stay valid on SQLite and PostgreSQL; changes need a migration."""
+
+from __future__ import annotations
+
+from spaceport.ledger.tables.accounts import (
+    accounts,
+    invitations,
+    memberships,
+    sessions,
+    ssh_keys,
+    tokens,
+)
+from spaceport.ledger.tables.base import metadata
+from spaceport.ledger.tables.facts import facts
+from spaceport.ledger.tables.large import file_locks, large_objects, large_uploads
+from spaceport.ledger.tables.log import cursors, dead_letters, events
+from spaceport.ledger.tables.spaces import secrets, spaces, variables
+from spaceport.ledger.tables.work import builds, pushes, releases, replicas
+
+__all__ = [
+    "accounts",
+    "builds",
+    "cursors",
+    "dead_letters",
+    "events",
+    "facts",
+    "file_locks",
+    "invitations",
+    "large_objects",
+    "large_uploads",
+    "memberships",
+    "metadata",
+    "pushes",
+    "releases",
+    "replicas",
+    "secrets",
+    "sessions",
+    "spaces",
+    "ssh_keys",
+    "tokens",
+    "variables",
+]
