@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 from aiohttp import web
 
 from hub.delete_space import delete_space
-from hub.releases import listed, roll_back
-from hub.web.pages.create import VISIBILITIES
-from hub.web.pages.space import header_of
+from hub.releases import roll_back
+from hub.web.pages.settings_frame import change_and_return, show
 from hub.web.visit import Visit
 from spaceport.authorize import Action
 from spaceport.errors import Conflict, Invalid, SpaceportError
 from spaceport.ledger import Tx, secrets, spaces, variables
-from spaceport.ledger.overview import Overview
 from spaceport.ledger.spaces import Space, Visibility
 from spaceport.sdk import Sdk
 from spaceport.stage import Wanted
@@ -22,7 +18,7 @@ from spaceport.stage import Wanted
 
 async def page(visit: Visit) -> web.StreamResponse:
     """`GET .../settings`."""
-    return await _page(visit, await visit.space(Action.USE_APP, Action.MANAGE))
+    return await show(visit, await visit.space(Action.USE_APP, Action.MANAGE))
 
 
 async def set_variable(visit: Visit) -> web.StreamResponse:
@@ -39,13 +35,13 @@ async def set_variable(visit: Visit) -> web.StreamResponse:
             actor_id=visit.actor.id,
         )
 
-    return await _change(visit, change, "variables")
+    return await change_and_return(visit, change, "variables")
 
 
 async def remove_variable(visit: Visit) -> web.StreamResponse:
     """`POST .../settings/variables/delete`."""
     name = (await visit.form()).get("key", "")
-    return await _change(
+    return await change_and_return(
         visit,
         lambda tx, space: variables.remove(tx, space.key, name, actor_id=visit.actor.id),
         "variables",
@@ -67,13 +63,13 @@ async def set_secret(visit: Visit) -> web.StreamResponse:
             actor_id=visit.actor.id,
         )
 
-    return await _change(visit, change, "secrets")
+    return await change_and_return(visit, change, "secrets")
 
 
 async def remove_secret(visit: Visit) -> web.StreamResponse:
     """`POST .../settings/secrets/delete`."""
     name = (await visit.form()).get("key", "")
-    return await _change(
+    return await change_and_return(
         visit,
         lambda tx, space: secrets.remove(tx, space.key, name, actor_id=visit.actor.id),
         "secrets",
@@ -85,7 +81,7 @@ async def set_visibility(visit: Visit) -> web.StreamResponse:
     wanted = (await visit.form()).get("visibility", "")
     if wanted not in set(Visibility):
         raise Invalid("Choose who can see the Space.")
-    return await _change(
+    return await change_and_return(
         visit,
         lambda tx, space: spaces.set_visibility(
             tx, space.key, Visibility(wanted), actor_id=visit.actor.id
@@ -102,7 +98,7 @@ async def pause(visit: Visit) -> web.StreamResponse:
         _refuse_static(space)
         spaces.want(tx, space.key, Wanted.PAUSED, actor_id=visit.actor.id)
 
-    return await _change(visit, change, "")
+    return await change_and_return(visit, change, "")
 
 
 async def restart(visit: Visit) -> web.StreamResponse:
@@ -113,13 +109,13 @@ async def restart(visit: Visit) -> web.StreamResponse:
         _refuse_static(space)
         spaces.restart(tx, space.key, factory=factory, actor_id=visit.actor.id)
 
-    return await _change(visit, change, "")
+    return await change_and_return(visit, change, "")
 
 
 async def set_copies(visit: Visit) -> web.StreamResponse:
     """`POST .../settings/copies`: whether readers may duplicate the Space (6.13)."""
     allowed = (await visit.form()).get("allowed") == "1"
-    return await _change(
+    return await change_and_return(
         visit,
         lambda tx, space: spaces.set_duplicable(tx, space.key, allowed, actor_id=visit.actor.id),
         "visibility",
@@ -138,10 +134,10 @@ async def rollback(visit: Visit) -> web.StreamResponse:
         done = await visit.on("git", roll_back, visit.context, key, int(number), actor_id=actor_id)
     except SpaceportError as error:
         problem = f"{error} {error.hint}".strip()
-        return await _page(visit, view, problem=problem, at="releases")
+        return await show(visit, view, problem=problem, at="releases")
     if done.notes:  # told on the page itself: they concern this one rollback
         view = await visit.space(Action.USE_APP, Action.MANAGE)
-        return await _page(visit, view, notes=done.notes, at="releases")
+        return await show(visit, view, notes=done.notes, at="releases")
     return visit.go(f"/spaces/{view.space.id}/settings#releases")
 
 
@@ -151,7 +147,7 @@ async def delete(visit: Visit) -> web.StreamResponse:
     typed = (await visit.form()).get("confirm", "").strip()
     if typed.lower() != str(view.space.id).lower():
         problem = f"Type {view.space.id} to delete it."
-        return await _page(visit, view, problem=problem, at="delete")
+        return await show(visit, view, problem=problem, at="delete")
     await visit.on("db", delete_space, visit.context, visit.actor, view.space.id)
     return visit.go(f"/{view.space.id.author}")
 
@@ -159,46 +155,3 @@ async def delete(visit: Visit) -> web.StreamResponse:
 def _refuse_static(space: Space) -> None:
     if space.sdk is Sdk.STATIC:
         raise Conflict("A static Space is files only: there is nothing to pause or restart.")
-
-
-async def _change(
-    visit: Visit,
-    change: Callable[[Tx, Space], object],
-    at: str,
-    *,
-    action: Action = Action.MANAGE,
-) -> web.StreamResponse:
-    """Do it and go back to where the form stands; what is wrong is told beside that form."""
-    view = await visit.space(Action.USE_APP, action)
-    try:
-        await visit.write(lambda tx: change(tx, view.space))
-    except SpaceportError as error:
-        return await _page(visit, view, problem=f"{error} {error.hint}".strip(), at=at)
-    base = f"/spaces/{view.space.id}"
-    return visit.go(f"{base}/settings#{at}" if at else base)
-
-
-async def _page(
-    visit: Visit,
-    view: Overview,
-    *,
-    problem: str = "",
-    notes: Sequence[str] = (),
-    at: str = "",
-) -> web.StreamResponse:
-    key = view.space.key
-    past = await visit.on("git", listed, visit.context, key)
-    shown, hidden = await visit.read(lambda tx: (variables.listed(tx, key), secrets.names(tx, key)))
-    return visit.page(
-        "space_settings.html",
-        status=400 if problem else 200,
-        header=await header_of(visit, view),
-        tab="settings",
-        variables=shown,
-        secrets=hidden,
-        visibilities=VISIBILITIES,
-        releases=past,
-        notes=notes,
-        problem=problem,
-        at=at,
-    )
