@@ -56,6 +56,8 @@ class Admission:
     """Who it is with their rights, where accounts are known: for what git-lfs asks next."""
     rules: UploadRules | None = None
     """How this repository is read, where it is not as all others."""
+    moved: bool = False
+    """It was asked for by a former name: `label` is the present one."""
 
 
 @dataclass(frozen=True)

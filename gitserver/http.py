@@ -102,6 +102,10 @@ class GitHttp:
         admitted = await self._admit(request, service)
         if isinstance(admitted, web.Response):
             return admitted
+        if admitted.moved:  # git goes on at the new address by itself, and says so
+            base = request.path.removesuffix("/info/refs").rsplit("/", 2)[0]
+            address = f"{base}/{admitted.label}/info/refs?service=git-{service}"
+            return web.Response(status=301, headers={**_NO_CACHE, "Location": address})
         repository = self._places.path(admitted.key)
         version = protocol_version(request.headers.get("Git-Protocol"))
         try:

@@ -8,7 +8,7 @@ from gitserver.access import Admission, Credentials, Refusal, Service
 from spaceport.actor import ANONYMOUS, Actor
 from spaceport.authorize import Action, SpaceResource, authorize
 from spaceport.identify import INVALID, BadCredentials, Shown, by_key, identify
-from spaceport.ledger import Ledger, spaces, tokens
+from spaceport.ledger import Ledger, moves, tokens
 from spaceport.ledger.columns import now
 from spaceport.names import SpaceId
 from spaceport.pools import Pools
@@ -51,7 +51,7 @@ class LedgerAccess:
     def decide(self, actor: Actor, space_id: SpaceId, service: Service) -> Admission | Refusal:
         """For an actor who is known already; blocks."""
         with self._ledger.read() as tx:
-            space = spaces.by_id(tx, space_id)
+            space = moves.find(tx, space_id)
         resource = None if space is None else SpaceResource.of(space)
         decision = authorize(actor, ACTIONS[service], resource)
         if space is None or not decision.allowed:
@@ -62,6 +62,7 @@ class LedgerAccess:
             label=str(space.id),
             detail={"actor": actor.name},
             actor=actor,
+            moved=not space.called(space_id),
         )
 
     def by_ssh_key(self, fingerprint: str) -> Actor | None:

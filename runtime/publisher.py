@@ -13,11 +13,11 @@ from pathlib import Path
 
 from runtime.freezer import Freezer
 from runtime.proxy.routes import Connect, Route, RouteTable
-from runtime.routing import Surroundings, route_of
+from runtime.routing import Surroundings, redirects, route_of
 from spaceport.engine import Engine, NoSuchContainer
 from spaceport.errors import NotFound
 from spaceport.follower import Follower
-from spaceport.ledger import Ledger, spaces
+from spaceport.ledger import Ledger, former_ids, spaces
 from spaceport.ledger.database import Tx
 from spaceport.ledger.overview import overview
 from spaceport.ledger.replicas import Replica
@@ -49,27 +49,26 @@ class Publisher:
         self._publish = publish
         self.freezer = Freezer(ledger, pools, engine, self.refresh)
         self._around = Surroundings(data, hub_url, self.dial, self.freezer.thaw_of)
-        self._routes: dict[SpaceKey, Route] = {}
+        self._routes: dict[SpaceKey, tuple[Route, ...]] = {}
         self._busy: dict[SpaceKey, asyncio.Lock] = {}
 
     async def load(self) -> None:
         """Publish the routes of every Space at once."""
-        routes = await self._pools.run("db", self._read_all)
-        self._routes = {route.space_key: route for route in routes}
+        self._routes = await self._pools.run("db", self._read_all)
         self._publish_all()
 
     async def refresh(self, key: SpaceKey) -> None:
         """Publish the present route of one Space; returns when the proxy has it."""
         lock = self._busy.setdefault(key, asyncio.Lock())
         async with lock:  # an older reading must not overtake a newer one
-            route = await self._pools.run("db", self._read, key)
-            if route == self._routes.get(key):
+            routes = await self._pools.run("db", self._read, key)
+            if routes == self._routes.get(key, ()):
                 return
-            if route is None:
+            if routes:
+                self._routes[key] = routes
+            else:
                 self._routes.pop(key)
                 self._busy.pop(key, None)
-            else:
-                self._routes[key] = route
             self._publish_all()
 
     async def run(self, name: str) -> None:
@@ -93,7 +92,11 @@ class Publisher:
         return connect
 
     def _publish_all(self) -> None:
-        self._publish(RouteTable(self._routes.values()))
+        # A label may have gone from one Space to another, of which only one was read so far: an app
+        # goes before a redirect then.
+        routes = [route for own in self._routes.values() for route in own]
+        redirects_first = sorted(routes, key=lambda route: not route.moved_to)
+        self._publish(RouteTable({route.label: route for route in redirects_first}.values()))
 
     async def _keys(self) -> Iterable[SpaceKey]:
         return await self._pools.run("db", self._read_keys)
@@ -102,17 +105,17 @@ class Publisher:
         with self._ledger.read() as tx:
             return {*spaces.keys(tx), *self._routes}
 
-    def _read_all(self) -> list[Route]:
+    def _read_all(self) -> dict[SpaceKey, tuple[Route, ...]]:
         with self._ledger.read() as tx:
-            found = [self._route(tx, key) for key in spaces.keys(tx)]
-        return [route for route in found if route is not None]
+            return {key: self._of(tx, key) for key in spaces.keys(tx)}
 
-    def _read(self, key: SpaceKey) -> Route | None:
+    def _read(self, key: SpaceKey) -> tuple[Route, ...]:
         with self._ledger.read() as tx:
-            return self._route(tx, key)
+            return self._of(tx, key)
 
-    def _route(self, tx: Tx, key: SpaceKey) -> Route | None:
+    def _of(self, tx: Tx, key: SpaceKey) -> tuple[Route, ...]:
         try:
-            return route_of(overview(tx, key), self._around)
+            route = route_of(overview(tx, key), self._around)
         except NotFound:
-            return None
+            return ()
+        return () if route is None else (route, *redirects(route, former_ids.of_space(tx, key)))

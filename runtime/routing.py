@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runtime.proxy.routes import Connect, Folder, Replicas, Route, Thaw, Upstream
 from spaceport.artifact import ArtifactKind
 from spaceport.card import Card
+from spaceport.ledger.former_ids import FormerId
 from spaceport.ledger.overview import Overview
 from spaceport.ledger.replicas import Replica
 from spaceport.ledger.spaces import Visibility
@@ -50,6 +51,16 @@ def route_of(view: Overview, around: Surroundings) -> Route | None:
         retry_after=QUICK if not stage.settled or stage is Stage.SLEEPING else SLOW,
         wakes=stage is Stage.SLEEPING,
         expected=stage in (Stage.APP_STARTING, Stage.SLEEPING),
+    )
+
+
+def redirects(route: Route, former: Iterable[FormerId]) -> tuple[Route, ...]:
+    """From the hosts that a Space had before to the one that it has now (13.1.4)."""
+    labels = (one.label for one in former)
+    return tuple(
+        replace(route, label=label, target=None, moved_to=route.label)
+        for label in labels
+        if label is not None and label != route.label
     )
 
 

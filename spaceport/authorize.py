@@ -17,7 +17,7 @@ REPO_NOT_FOUND = "RepoNotFound"
 
 
 class Action(Enum):
-    """What is asked for. On a Space: the first six; on a namespace: CREATE."""
+    """What is asked for. On a Space: the first six; on a namespace: CREATE, TRANSFER."""
 
     USE_APP = "use this app"
     READ = "read this repository"
@@ -26,6 +26,7 @@ class Action(Enum):
     MANAGE = "manage this Space"  # settings, secrets, hardware, pause, restart
     ADMINISTER = "administer this Space"  # rename, delete, visibility
     CREATE = "create a Space under this name"
+    TRANSFER = "give Spaces of this owner to another"
     MANAGE_ORG = "manage this organisation"
     MANAGE_ACCOUNT = "manage this account"  # its tokens, keys, password
     ADMINISTER_SITE = "administer this server"
@@ -183,6 +184,9 @@ def _on_namespace(actor: Actor, action: Action, namespace: Namespace) -> Decisio
     role = actor.roles.get(namespace.account_id)
     if action is Action.CREATE:
         may = own or role in (OrgRole.CONTRIBUTOR, OrgRole.WRITE, OrgRole.ADMIN)
+        token_may = Action.CREATE in _limit(actor, namespace.account_id)
+    elif action is Action.TRANSFER:
+        may = own or role is OrgRole.ADMIN or actor.is_site_admin
         token_may = Action.CREATE in _limit(actor, namespace.account_id)
     elif action is Action.MANAGE_ORG:
         may = role is OrgRole.ADMIN or actor.is_site_admin

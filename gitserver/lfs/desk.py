@@ -22,7 +22,7 @@ from gitserver.lfs.passes import Pass, Passes, Purpose
 from spaceport.authorize import Action, Decision, SpaceResource, authorize
 from spaceport.errors import NotFound
 from spaceport.identify import BadCredentials
-from spaceport.ledger import Ledger, spaces
+from spaceport.ledger import Ledger, moves, spaces
 from spaceport.ledger.columns import now
 from spaceport.names import SpaceId
 from spaceport.pools import Pools
@@ -105,7 +105,7 @@ class Desk:
 
     def _still(self, given: Pass, space_id: SpaceId, at: datetime) -> Admission:
         with self.ledger.read() as tx:
-            space = spaces.by_id(tx, space_id)
+            space = moves.find(tx, space_id)
             if space is None or space.key != given.space:
                 raise stale()
             try:

@@ -7,12 +7,13 @@ from aiohttp import web
 from hub.api.call import Call
 from hub.api.errors import ApiError
 from hub.context import HubContext
+from hub.moved import present_address
 from hub.web.cookies import read_session
 from hub.web.security import right_token, same_origin
 from spaceport.actor import Actor, Means
 from spaceport.authorize import Action, SpaceResource, authorize
 from spaceport.identify import BadCredentials, Shown, identify, read_headers
-from spaceport.ledger import spaces
+from spaceport.ledger import moves
 from spaceport.ledger.spaces import Space
 from spaceport.names import SpaceId
 
@@ -45,12 +46,21 @@ async def actor_of(context: HubContext, request: web.Request) -> Actor:
 async def space_of(
     context: HubContext, request: web.Request, actor: Actor, action: Action
 ) -> Space:
-    """The Space of the path. Raises `authorize.Denied`, which looks the same for an absent one."""
+    """The Space of the path. Raises `authorize.Denied`, which looks the same for an absent one.
+
+    By a former id, a reading call is led to the present one (hub-api 1.6); others are served.
+    """
     space_id = SpaceId(request.match_info["namespace"], request.match_info["name"])
     space = await context.pools.run("db", _find, context, space_id)
     authorize(actor, action, None if space is None else SpaceResource.of(space)).require()
     if space is None:
         raise ApiError(404, "Repository not found", "RepoNotFound")
+    if not space.called(space_id) and request.method in ("GET", "HEAD"):
+        raise ApiError(
+            307,
+            f"This Space is called {space.id} now",
+            headers={"Location": present_address(request.rel_url, space_id, space.id)},
+        )
     return space
 
 
@@ -66,4 +76,4 @@ async def may_still(call: Call, action: Action) -> bool:
 
 def _find(context: HubContext, space_id: SpaceId) -> Space | None:
     with context.ledger.read() as tx:
-        return spaces.by_id(tx, space_id)
+        return moves.find(tx, space_id)

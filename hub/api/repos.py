@@ -1,4 +1,4 @@
-"""Life of a repository: create and delete (hub-api 3.1, 3.3)."""
+"""Life of a repository: create, move and delete (hub-api 3.1, 3.3, 3.4)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from hub.api.call import Call, answer
 from hub.api.errors import ApiError
 from hub.create_space import NewSpace, Setting, SpaceExists, create_space
 from hub.delete_space import delete_space
+from hub.move_space import move_space
 from spaceport.authorize import HIDDEN, REPO_NOT_FOUND, SIGN_IN, Denied
 from spaceport.ledger.spaces import Visibility
 from spaceport.names import SpaceId
@@ -49,6 +50,15 @@ class Create(Body):
     region: str | None = None
 
 
+class Move(Body):
+    """`keepSecrets` is Spaceport's own: whether secrets follow to another owner (API-31)."""
+
+    fromRepo: str
+    toRepo: str
+    type: str = "model"
+    keepSecrets: bool = False
+
+
 class Delete(Body):
     name: str
     organization: str | None = None
@@ -77,6 +87,19 @@ async def delete(call: Call) -> web.StreamResponse:
     space_id = SpaceId(_owner(call, body.name, body.organization), body.name.rpartition("/")[2])
     await call.git(delete_space, call.context, call.actor, space_id)
     return web.Response(text="OK")
+
+
+async def move(call: Call) -> web.StreamResponse:
+    """Rename or give away (hub-api 3.4); says which secrets did not follow."""
+    body = await call.body(Move)
+    _must_be_space(body.type)
+    source = SpaceId(_owner(call, body.fromRepo, None), body.fromRepo.rpartition("/")[2])
+    target = SpaceId(_owner(call, body.toRepo, None), body.toRepo.rpartition("/")[2])
+    moved = await call.git(
+        move_space, call.context, call.actor, source, target, keep_secrets=body.keepSecrets
+    )
+    url = f"{call.origin}/spaces/{moved.space.id}"
+    return answer({"url": url, "lostSecrets": list(moved.lost_secrets)})
 
 
 def _wanted(call: Call, body: Create) -> NewSpace:

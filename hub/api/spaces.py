@@ -17,7 +17,7 @@ from hub.hardware import offered
 from hub.origin_shown import origin_of
 from spaceport.authorize import HIDDEN, SIGN_IN, Action, Denied, SpaceResource, authorize
 from spaceport.errors import NotFound
-from spaceport.ledger import large, spaces
+from spaceport.ledger import large, moves
 from spaceport.ledger.columns import now
 from spaceport.ledger.overview import overview
 from spaceport.ledger.spaces import Space
@@ -107,14 +107,20 @@ async def host(call: Call) -> web.StreamResponse:
 
 
 async def by_subdomain(call: Call) -> web.StreamResponse:
-    """The Space behind a host label; absent and hidden look the same."""
+    """The Space behind a host label, or a former one; absent and hidden look the same."""
     label = call.part("label").lower()
-    space = await call.read(lambda tx: spaces.by_label(tx, label))
+    space = await call.read(lambda tx: moves.find_by_label(tx, label))
     resource = None if space is None else SpaceResource.of(space)
     decision = authorize(call.actor, Action.USE_APP, resource)
     if space is None or not decision.allowed:
         raise Denied(SIGN_IN if call.actor.anonymous else HIDDEN)
-    return answer({"id": str(space.id), "subdomain": label, "host": call.context.app_url(space)})
+    return answer(
+        {
+            "id": str(space.id),
+            "subdomain": space.host_label,
+            "host": call.context.app_url(space),
+        }
+    )
 
 
 async def ticket(call: Call) -> web.StreamResponse:

@@ -15,6 +15,7 @@ from hub.cli import (
     gc,
     git,
     keys,
+    moves,
     orgs,
     releases,
     secrets,
@@ -41,6 +42,7 @@ app.add_typer(orgs.app, name="org")
 spaces.app.command()(releases.releases)
 spaces.app.command()(releases.rollback)
 spaces.app.command()(duplicate.duplicate)
+spaces.app.command()(moves.move)
 app.add_typer(spaces.app, name="space")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(git.app, name="git")

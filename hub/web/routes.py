@@ -14,6 +14,7 @@ from hub.web.pages import (
     duplicate,
     files,
     lists,
+    name_settings,
     sign_in,
     space,
     space_settings,
@@ -69,6 +70,8 @@ def add_web(app: web.Application, context: HubContext) -> None:
     post(f"{_SPACE}/settings/rollback", door(space_settings.rollback))
     post(f"{_SPACE}/settings/pause", door(space_settings.pause))
     post(f"{_SPACE}/settings/restart", door(space_settings.restart))
+    post(f"{_SPACE}/settings/name", door(name_settings.move))
+    post(f"{_SPACE}/settings/name/free", door(name_settings.free))
     post(f"{_SPACE}/settings/delete", door(space_settings.delete))
 
     get("/{author}", door(lists.profile))

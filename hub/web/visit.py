@@ -9,11 +9,12 @@ from typing import Any, ParamSpec, TypeVar
 from aiohttp import web
 
 from hub.context import HubContext
+from hub.moved import present_address
 from hub.web.templating import Templates
 from spaceport.actor import Actor
 from spaceport.authorize import Action, Resource, SpaceResource, authorize
 from spaceport.errors import Invalid, NotFound
-from spaceport.ledger import Tx, spaces
+from spaceport.ledger import Tx, moves
 from spaceport.ledger.overview import Overview, overview
 from spaceport.names import SpaceId
 
@@ -101,11 +102,14 @@ class Visit:
         return await self.context.pools.run(pool, function, *args, **kwargs)
 
     async def space(self, *actions: Action) -> Overview:
-        """The Space of the address, if this visitor may do all of `actions`. Raises `Denied`."""
+        """The Space of the address, if this visitor may do all of `actions`.
+
+        Raises `Denied`, and for a page below a former id the redirect to the present one.
+        """
         space_id = SpaceId(self.word("author"), self.word("name"))
 
         def find(tx: Tx) -> Overview | None:
-            found = spaces.by_id(tx, space_id)
+            found = moves.find(tx, space_id)
             return None if found is None else overview(tx, found.key)
 
         found = await self.read(find)
@@ -114,4 +118,7 @@ class Visit:
             authorize(self.actor, action, resource).require()
         if found is None:
             raise NotFound("There is no such Space.")
+        if not found.space.called(space_id) and self.request.method in ("GET", "HEAD"):
+            address = present_address(self.request.rel_url, space_id, found.space.id)
+            raise web.HTTPTemporaryRedirect(address)
         return found

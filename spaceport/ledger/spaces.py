@@ -12,13 +12,13 @@ from sqlalchemy import Select, and_, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from spaceport.errors import Conflict, NotFound
-from spaceport.ledger import events
+from spaceport.ledger import events, former_ids
 from spaceport.ledger.columns import now
 from spaceport.ledger.database import Tx
 from spaceport.ledger.events import EventKind
 from spaceport.ledger.origins import Origin
 from spaceport.ledger.tables import accounts, spaces
-from spaceport.names import SpaceId, SpaceKey, check_space_name, host_label
+from spaceport.names import SpaceId, SpaceKey, check_space_name
 from spaceport.sdk import Sdk
 from spaceport.stage import Wanted
 
@@ -58,6 +58,10 @@ class Space:
     origin: Origin | None = None
     duplicable: bool = True  # for those who may only read it
 
+    def called(self, space_id: SpaceId) -> bool:
+        """Whether this is its id, whatever the case."""
+        return str(self.id).lower() == str(space_id).lower()
+
     @property
     def held(self) -> bool:
         """Whether it was rolled back and nothing was pushed since: what is built of the present
@@ -77,7 +81,8 @@ def create(
     flavor: str = "cpu-basic",
     origin: Origin | None = None,
 ) -> Space:
-    """Add a Space and its event. Raises `Conflict` when the owner has that name already."""
+    """Add a Space and its event. Raises `Conflict` when the owner has that name already, or had it
+    until lately for a Space that is called otherwise now."""
     check_space_name(name)
     author = tx.execute(select(accounts.c.name).where(accounts.c.id == owner_id)).scalar()
     if author is None:
@@ -85,8 +90,8 @@ def create(
     space_id = SpaceId(author, name)
     if by_id(tx, space_id) is not None:
         raise Conflict(f"A Space called {space_id} already exists.")
-    plain = host_label(space_id, key)
-    taken = tx.execute(select(spaces.c.key).where(spaces.c.host_label == plain)).first()
+    former_ids.take(tx, key, space_id)
+    label = former_ids.label_for(tx, key, space_id)
     try:
         tx.execute(
             insert(spaces).values(
@@ -95,7 +100,7 @@ def create(
                 creator_id=creator_id,
                 name=name,
                 name_lower=name.lower(),
-                host_label=host_label(space_id, key, taken=taken is not None),
+                host_label=label,
                 visibility=visibility.value,
                 sdk=sdk.value,
                 wanted=Wanted.RUNNING.value,
@@ -298,6 +303,7 @@ def mark_deleted(tx: Tx, key: SpaceKey, *, actor_id: str | None = None) -> None:
             wanted=Wanted.PAUSED.value,
         )
     )
+    former_ids.forget(tx, key)
     events.append(tx, EventKind.SPACE_DELETED, key, actor_id=actor_id)
 
 

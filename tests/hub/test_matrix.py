@@ -31,6 +31,7 @@ HEADER = json.dumps({"key": "header", "value": {"summary": "x"}})
 BODIES: dict[str, Any] = {
     "POST /pause": None,
     "POST /restart": None,
+    "DELETE /former-names": {"id": "nobody/nothing"},
     "POST /rollback": {"release": 0},  # 422 once the gate has let it pass
     "POST /duplicate": {},  # the same; `test_duplicate` has who may copy
     "POST /hardware": {"flavor": "cpu-basic"},
@@ -52,6 +53,7 @@ BODIES: dict[str, Any] = {
 }
 # What a caller gets who is let through, where that is not 200: `side` is made once for each Space.
 PASSED: dict[str, set[int]] = {
+    "DELETE /former-names": {404},
     "POST /discussions": {400},
     "POST /branch/{branch}": {200, 409},
     "DELETE /branch/{branch}": {200, 404},
@@ -248,7 +250,7 @@ def test_absent_and_forbidden_have_the_same_face(hub: Hub, cast: Cast, route: Ro
 
 
 @pytest.mark.req("API-02")
-def test_creating_and_deleting(hub: Hub, cast: Cast) -> None:
+def test_creating_deleting_and_moving(hub: Hub, cast: Cast) -> None:
     may_create = {"contributor", "writer", "admin", "write token", "session"}
     for number, who in enumerate(WHO):
         body = {"name": f"new{number}", "organization": "matrix-lab", "type": "space"}
@@ -268,6 +270,14 @@ def test_creating_and_deleting(hub: Hub, cast: Cast) -> None:
             "DELETE", "/api/repos/delete", headers=cast.headers[who], json_body=body
         )
         assert gone.status in (401, 403, 404), who
+        target = {"fromRepo": "matrix-lab/private", "toRepo": "matrix-lab/public-2"}
+        moved = hub.wire.ask(
+            "POST",
+            "/api/repos/move",
+            headers=cast.headers[who],
+            json_body={**target, "type": "space"},
+        )
+        assert moved.status == gone.status, who
     kept = hub.wire.get("/api/spaces/matrix-lab/private", headers=cast.headers["writer"])
     assert kept.status == 200
 
@@ -283,6 +293,7 @@ def test_the_rest_of_the_routes_is_open_or_asks_itself() -> None:
         "GET /avatars/{name}.svg",
         "POST /api/validate-yaml",
         "POST /api/repos/create",
+        "POST /api/repos/move",
         "DELETE /api/repos/delete",
         "GET /api/spaces",
         "GET /api/spaces/hardware",

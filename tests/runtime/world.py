@@ -291,7 +291,8 @@ class World:
 
     def route(self, key: SpaceKey) -> Route | None:
         table = self.tables[-1] if self.tables else RouteTable()
-        return next((route for route in table if route.space_key == key), None)
+        own = (route for route in table if route.space_key == key and not route.moved_to)
+        return next(own, None)
 
     def containers(self) -> list[str]:
         return [one.handle for one in self.engine.list({})]

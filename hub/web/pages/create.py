@@ -10,7 +10,7 @@ from hub.create_space import NewSpace, create_space
 from hub.web.visit import Visit
 from spaceport.authorize import Action, Namespace, authorize
 from spaceport.errors import Invalid, SpaceportError
-from spaceport.ledger import Tx, accounts, memberships, spaces
+from spaceport.ledger import Tx, accounts, former_ids, memberships, spaces
 from spaceport.ledger.spaces import Visibility
 from spaceport.licenses import LICENSES
 from spaceport.names import SpaceId, check_space_name, host_label
@@ -75,6 +75,8 @@ async def check(visit: Visit) -> web.StreamResponse:
             return False, f"You cannot create a Space under {owner}."
         if spaces.by_id(tx, space_id) is not None:
             return False, f"There is a Space called {space_id} already."
+        if former_ids.holder(tx, space_id) is not None:
+            return False, f"{space_id} is the former name of another Space, and leads there."
         label = host_label(space_id, "")
         if spaces.by_label(tx, label) is not None:
             return True, "The name is free; the app's address gets a few digits more."

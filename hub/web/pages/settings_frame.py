@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from hub.web.pages.space import header_of
-from hub.web.sections import entries, releases, visibility
+from hub.web.sections import entries, name, releases, visibility
 from hub.web.visit import Visit
 from spaceport.authorize import Action
 from spaceport.errors import SpaceportError
@@ -23,7 +23,12 @@ from spaceport.ledger.spaces import Space
 Section = Callable[[Visit, Overview], Awaitable[Mapping[str, Any]]]
 """What a section shows of a Space: values for the page's template."""
 
-SECTIONS: tuple[Section, ...] = (entries.section, visibility.section, releases.section)
+SECTIONS: tuple[Section, ...] = (
+    entries.section,
+    visibility.section,
+    releases.section,
+    name.section,
+)
 
 
 async def change_and_return(

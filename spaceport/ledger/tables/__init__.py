@@ -14,6 +14,7 @@ from spaceport.ledger.tables.base import metadata
 from spaceport.ledger.tables.facts import facts
 from spaceport.ledger.tables.large import file_locks, large_objects, large_uploads
 from spaceport.ledger.tables.log import cursors, dead_letters, events
+from spaceport.ledger.tables.moves import former_ids
 from spaceport.ledger.tables.spaces import secrets, spaces, variables
 from spaceport.ledger.tables.work import builds, pushes, releases, replicas
 
@@ -25,6 +26,7 @@ __all__ = [
     "events",
     "facts",
     "file_locks",
+    "former_ids",
     "invitations",
     "large_objects",
     "large_uploads",
