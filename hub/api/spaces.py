@@ -7,7 +7,6 @@ from typing import Any
 from aiohttp import web
 
 from gitserver.content import Kind, TreeEntry
-from gitserver.receive.store import size_on_disk
 from hub.api.call import Call, answer
 from hub.api.errors import ApiError, revision_not_found
 from hub.api.expand import check_expand
@@ -15,9 +14,10 @@ from hub.api.large import lfs_json
 from hub.api.wire import flavor_json, linked, origin_json, runtime_json, space_json
 from hub.hardware import offered
 from hub.origin_shown import origin_of
+from hub.used_storage import used_storage
 from spaceport.authorize import HIDDEN, SIGN_IN, Action, Denied, SpaceResource, authorize
 from spaceport.errors import NotFound
-from spaceport.ledger import large, moves
+from spaceport.ledger import moves
 from spaceport.ledger.columns import now
 from spaceport.ledger.overview import overview
 from spaceport.ledger.spaces import Space
@@ -60,7 +60,7 @@ async def full_json(
         view = await call.read(lambda tx: overview(tx, space.key))
         shown["runtime"] = runtime_json(call.context, view)
     if wants("usedStorage"):
-        shown["usedStorage"] = await _used(call, space)
+        shown["usedStorage"] = await call.git(used_storage, call.context, space)
     if revision is not None and wants("siblings"):
         tree = await call.git(call.context.content.tree, space.key, revision, "", True)
         files = [entry for entry in tree if entry.kind is not Kind.DIRECTORY]
@@ -68,13 +68,6 @@ async def full_json(
     else:
         shown["siblings"] = []
     return shown if not only else {key: shown[key] for key in ("id", *sorted(only)) if key in shown}
-
-
-async def _used(call: Call, space: Space) -> int:
-    """Bytes of the whole history in git, and of the Space's large objects."""
-    held = await call.read(lambda tx: large.used(tx, space.key))
-    objects = call.context.repositories.path(space.key) / "objects"
-    return held + await call.git(size_on_disk, objects)
 
 
 def _siblings(

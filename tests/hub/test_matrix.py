@@ -290,6 +290,8 @@ def test_the_rest_of_the_routes_is_open_or_asks_itself() -> None:
         "GET /api/settings/ssh-keys",
         "POST /api/settings/ssh-keys",
         "DELETE /api/settings/ssh-keys/{id}",
+        "GET /api/settings/repositories",
+        "GET /api/organizations/{account}/settings/repositories",
         "GET /avatars/{name}.svg",
         "POST /api/validate-yaml",
         "POST /api/repos/create",
