@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Select, and_, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from spaceport.errors import Conflict, NotFound
-from spaceport.ledger import events, former_ids
+from spaceport.errors import BudgetSpent, Conflict, NotFound
+from spaceport.ledger import events, former_ids, usage
 from spaceport.ledger.columns import now
 from spaceport.ledger.database import Tx
 from spaceport.ledger.events import EventKind
@@ -57,6 +57,7 @@ class Space:
     skipped_builds: int = 0
     origin: Origin | None = None
     duplicable: bool = True  # for those who may only read it
+    budget_spent: str | None = None  # the month, "2026-11", in which its owner's budget is spent
 
     def called(self, space_id: SpaceId) -> bool:
         """Whether this is its id, whatever the case."""
@@ -220,9 +221,30 @@ def move_head(
     if sdk is not None:
         values["sdk"] = sdk.value
     tx.execute(update(spaces).where(spaces.c.key == key).values(values))
-    asleep = (spaces.c.key == key, spaces.c.wanted == Wanted.ASLEEP.value)
-    tx.execute(update(spaces).where(*asleep).values(wanted=Wanted.RUNNING.value))
+    _rouse(tx, key)
     events.append(tx, EventKind.HEAD_MOVED, key, actor_id=actor_id, revision=revision)
+
+
+def wake(tx: Tx, key: SpaceKey, *, actor_id: str | None = None) -> bool:
+    """A visit: want a Space running that sleeps. False for one that was paused, or that sleeps
+    because its owner's budget is spent."""
+    woken = _rouse(tx, key)
+    if woken:
+        wanted = Wanted.RUNNING.value
+        events.append(tx, EventKind.SPACE_WANTED, key, actor_id=actor_id, wanted=wanted)
+    return woken
+
+
+def _rouse(tx: Tx, key: SpaceKey) -> bool:
+    asleep = (
+        spaces.c.key == key,
+        spaces.c.wanted == Wanted.ASLEEP.value,
+        spaces.c.budget_spent.is_(None),
+    )
+    woken = tx.execute(update(spaces).where(*asleep).values(wanted=Wanted.RUNNING.value)).rowcount
+    if woken:
+        usage.woke(tx, key)
+    return bool(woken)
 
 
 def want(tx: Tx, key: SpaceKey, wanted: Wanted, *, actor_id: str | None = None) -> bool:
@@ -233,13 +255,20 @@ def want(tx: Tx, key: SpaceKey, wanted: Wanted, *, actor_id: str | None = None) 
         .values(wanted=wanted.value)
     )
     if changed.rowcount:
+        _meter_sleep(tx, key, wanted)
         events.append(tx, EventKind.SPACE_WANTED, key, actor_id=actor_id, wanted=wanted.value)
     return bool(changed.rowcount)
 
 
 def restart(tx: Tx, key: SpaceKey, *, factory: bool = False, actor_id: str | None = None) -> None:
     """Want it running, from a new replica; `factory` builds the head again without any cache,
-    also after a rollback."""
+    also after a rollback. Raises `BudgetSpent`."""
+    spent = tx.execute(select(spaces.c.budget_spent).where(spaces.c.key == key)).scalar()
+    if spent is not None:
+        raise BudgetSpent(
+            f"The budget of its owner for {spent} is spent: this hardware costs money.",
+            hint="Raise the budget, or choose free hardware.",
+        )
     values: dict[Any, Any] = {
         spaces.c.wanted: Wanted.RUNNING.value,
         spaces.c.restart_generation: spaces.c.restart_generation + 1,
@@ -248,7 +277,16 @@ def restart(tx: Tx, key: SpaceKey, *, factory: bool = False, actor_id: str | Non
         values[spaces.c.factory_generation] = spaces.c.factory_generation + 1
         values[spaces.c.rolled_back_from] = None
     tx.execute(update(spaces).where(spaces.c.key == key).values(values))
+    usage.woke(tx, key)
     events.append(tx, EventKind.SPACE_WANTED, key, actor_id=actor_id, restart=True, factory=factory)
+
+
+def _meter_sleep(tx: Tx, key: SpaceKey, wanted: Wanted) -> None:
+    if wanted is Wanted.ASLEEP:
+        flavor = tx.execute(select(spaces.c.flavor).where(spaces.c.key == key)).scalar_one()
+        usage.fell_asleep(tx, key, flavor)
+    else:
+        usage.woke(tx, key)
 
 
 def settings_changed(tx: Tx, key: SpaceKey, *, actor_id: str | None = None, **detail: Any) -> None:
@@ -291,6 +329,32 @@ def set_sleep(tx: Tx, key: SpaceKey, seconds: int | None, *, actor_id: str | Non
     events.append(tx, EventKind.SPACE_CHANGED, key, actor_id=actor_id, sleep_seconds=seconds)
 
 
+def of_owners(tx: Tx, owner_ids: Collection[str]) -> list[Space]:
+    query = _all().where(spaces.c.owner_id.in_(owner_ids), spaces.c.deleted_at.is_(None))
+    return [_space(row) for row in tx.execute(query).mappings()] if owner_ids else []
+
+
+def held_by_budget(tx: Tx) -> list[Space]:
+    """Those that sleep because their owner's budget is spent."""
+    return [
+        _space(row)
+        for row in tx.execute(_all().where(spaces.c.budget_spent.is_not(None))).mappings()
+    ]
+
+
+def set_budget_spent(tx: Tx, key: SpaceKey, month: str | None) -> None:
+    """Put it to sleep, and keep it asleep, for that month; None lets visitors wake it again."""
+    tx.execute(update(spaces).where(spaces.c.key == key).values(budget_spent=month))
+    running = (spaces.c.key == key, spaces.c.wanted == Wanted.RUNNING.value)
+    asleep = Wanted.ASLEEP.value
+    if (
+        month is not None
+        and tx.execute(update(spaces).where(*running).values(wanted=asleep)).rowcount
+    ):
+        _meter_sleep(tx, key, Wanted.ASLEEP)
+    events.append(tx, EventKind.SPACE_CHANGED, key, budget_spent=month)
+
+
 def mark_deleted(tx: Tx, key: SpaceKey, *, actor_id: str | None = None) -> None:
     """Delete for everybody at once; the name is free again, what it left is removed after."""
     tx.execute(
@@ -304,6 +368,7 @@ def mark_deleted(tx: Tx, key: SpaceKey, *, actor_id: str | None = None) -> None:
         )
     )
     former_ids.forget(tx, key)
+    usage.end_all(tx, key)
     events.append(tx, EventKind.SPACE_DELETED, key, actor_id=actor_id)
 
 
@@ -346,4 +411,5 @@ def _space(row: Mapping[Any, Any]) -> Space:
         skipped_builds=row["skipped_builds"] or 0,
         origin=None if row["origin"] is None else Origin.from_json(row["origin"]),
         duplicable=row["duplicable"] is not False,
+        budget_spent=row["budget_spent"],
     )
