@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Select, and_, func, insert, or_, select, update
+from sqlalchemy import and_, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from spaceport.errors import BudgetSpent, Conflict, NotFound
@@ -17,57 +17,15 @@ from spaceport.ledger.columns import now
 from spaceport.ledger.database import Tx
 from spaceport.ledger.events import EventKind
 from spaceport.ledger.origins import Origin
+from spaceport.ledger.space_rows import Space, Visibility, all_rows, space_of
 from spaceport.ledger.tables import accounts, spaces
 from spaceport.names import SpaceId, SpaceKey, check_space_name
 from spaceport.sdk import Sdk
 from spaceport.stage import Wanted
 
+__all__ = ["Space", "Visibility"]  # what callers know by this module
+
 DELETED_SUFFIX = "~"  # no legal name holds it: frees the name and the label of a deleted Space
-
-
-class Visibility(StrEnum):
-    PUBLIC = "public"
-    PROTECTED = "protected"  # the app is public, the repository is not
-    PRIVATE = "private"
-
-
-@dataclass(frozen=True)
-class Space:
-    """A row of `spaces` with its owner's name."""
-
-    key: SpaceKey
-    id: SpaceId
-    owner_id: str
-    creator_id: str
-    host_label: str
-    visibility: Visibility
-    sdk: Sdk
-    head: str | None
-    card: Mapping[str, Any] | None
-    wanted: Wanted
-    flavor: str
-    sleep_seconds: int | None
-    settings_version: int
-    restart_generation: int
-    factory_generation: int
-    created_at: datetime
-    updated_at: datetime
-    deleted_at: datetime | None
-    rolled_back_from: str | None = None
-    skipped_builds: int = 0
-    origin: Origin | None = None
-    duplicable: bool = True  # for those who may only read it
-    budget_spent: str | None = None  # the month, "2026-11", in which its owner's budget is spent
-
-    def called(self, space_id: SpaceId) -> bool:
-        """Whether this is its id, whatever the case."""
-        return str(self.id).lower() == str(space_id).lower()
-
-    @property
-    def held(self) -> bool:
-        """Whether it was rolled back and nothing was pushed since: what is built of the present
-        head is not released."""
-        return self.rolled_back_from is not None and self.rolled_back_from == (self.head or "")
 
 
 def create(
@@ -120,27 +78,27 @@ def create(
 
 def get(tx: Tx, key: SpaceKey) -> Space:
     """Also finds a Space that is being deleted. Raises `NotFound`."""
-    row = tx.execute(_all().where(spaces.c.key == key)).mappings().first()
+    row = tx.execute(all_rows().where(spaces.c.key == key)).mappings().first()
     if row is None:
         raise NotFound("There is no such Space.")
-    return _space(row)
+    return space_of(row)
 
 
 def by_id(tx: Tx, space_id: SpaceId) -> Space | None:
     """Look-up by `author/name`, whatever the case; deleted ones are not found."""
-    query = _all().where(
+    query = all_rows().where(
         accounts.c.name_lower == space_id.author.lower(),
         spaces.c.name_lower == space_id.name.lower(),
         spaces.c.deleted_at.is_(None),
     )
     row = tx.execute(query).mappings().first()
-    return None if row is None else _space(row)
+    return None if row is None else space_of(row)
 
 
 def by_label(tx: Tx, label: str) -> Space | None:
-    query = _all().where(spaces.c.host_label == label, spaces.c.deleted_at.is_(None))
+    query = all_rows().where(spaces.c.host_label == label, spaces.c.deleted_at.is_(None))
     row = tx.execute(query).mappings().first()
-    return None if row is None else _space(row)
+    return None if row is None else space_of(row)
 
 
 def keys(tx: Tx, *, deleted: bool = False) -> list[SpaceKey]:
@@ -185,7 +143,9 @@ def search(
 ) -> Sequence[Space]:
     """Spaces whose id contains `text` and that `readable` lets through; `after` goes on there."""
     column = spaces.c.updated_at if order is Order.UPDATED else spaces.c.created_at
-    query = _all().where(spaces.c.deleted_at.is_(None)).order_by(column.desc(), spaces.c.key.desc())
+    query = (
+        all_rows().where(spaces.c.deleted_at.is_(None)).order_by(column.desc(), spaces.c.key.desc())
+    )
     if author:
         query = query.where(accounts.c.name_lower == author.lower())
     if text:
@@ -199,7 +159,7 @@ def search(
     if after is not None:
         at, key = after
         query = query.where(or_(column < at, and_(column == at, spaces.c.key < key)))
-    return [_space(row) for row in tx.execute(query.limit(limit)).mappings()]
+    return [space_of(row) for row in tx.execute(query.limit(limit)).mappings()]
 
 
 def move_head(
@@ -330,15 +290,15 @@ def set_sleep(tx: Tx, key: SpaceKey, seconds: int | None, *, actor_id: str | Non
 
 
 def of_owners(tx: Tx, owner_ids: Collection[str]) -> list[Space]:
-    query = _all().where(spaces.c.owner_id.in_(owner_ids), spaces.c.deleted_at.is_(None))
-    return [_space(row) for row in tx.execute(query).mappings()] if owner_ids else []
+    query = all_rows().where(spaces.c.owner_id.in_(owner_ids), spaces.c.deleted_at.is_(None))
+    return [space_of(row) for row in tx.execute(query).mappings()] if owner_ids else []
 
 
 def held_by_budget(tx: Tx) -> list[Space]:
     """Those that sleep because their owner's budget is spent."""
     return [
-        _space(row)
-        for row in tx.execute(_all().where(spaces.c.budget_spent.is_not(None))).mappings()
+        space_of(row)
+        for row in tx.execute(all_rows().where(spaces.c.budget_spent.is_not(None))).mappings()
     ]
 
 
@@ -380,36 +340,3 @@ def purge(tx: Tx, key: SpaceKey) -> None:
 def count(tx: Tx) -> int:
     query = select(func.count()).select_from(spaces).where(spaces.c.deleted_at.is_(None))
     return int(tx.execute(query).scalar_one())
-
-
-def _all() -> Select[Any]:
-    joined = spaces.join(accounts, accounts.c.id == spaces.c.owner_id)
-    return select(spaces, accounts.c.name.label("author")).select_from(joined)
-
-
-def _space(row: Mapping[Any, Any]) -> Space:
-    return Space(
-        key=row["key"],
-        id=SpaceId(row["author"], row["name"]),
-        owner_id=row["owner_id"],
-        creator_id=row["creator_id"],
-        host_label=row["host_label"],
-        visibility=Visibility(row["visibility"]),
-        sdk=Sdk(row["sdk"]),
-        head=row["head"],
-        card=row["card"],
-        wanted=Wanted(row["wanted"]),
-        flavor=row["flavor"],
-        sleep_seconds=row["sleep_seconds"],
-        settings_version=row["settings_version"],
-        restart_generation=row["restart_generation"],
-        factory_generation=row["factory_generation"],
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
-        deleted_at=row["deleted_at"],
-        rolled_back_from=row["rolled_back_from"],
-        skipped_builds=row["skipped_builds"] or 0,
-        origin=None if row["origin"] is None else Origin.from_json(row["origin"]),
-        duplicable=row["duplicable"] is not False,
-        budget_spent=row["budget_spent"],
-    )

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from hub.billing import Bill, account_of, bill, bill_csv
 from hub.web.visit import Visit
-from spaceport.authorize import SIGN_IN, Action, Denied, Namespace
+from spaceport.authorize import Action, Namespace, authorize
 from spaceport.errors import Invalid, SpaceportError
 from spaceport.ledger import Tx, budgets
 from spaceport.ledger.columns import now
@@ -61,9 +61,9 @@ def _page(visit: Visit, found: Bill, problem: str = "") -> web.Response:
 def _name(visit: Visit) -> str:
     if "account" in visit.request.match_info:
         return visit.word("account")
-    if visit.actor.account is None:
-        raise Denied(SIGN_IN)
-    return visit.actor.account.name
+    account = visit.actor.account
+    authorize(visit.actor, Action.SEE_BILL, Namespace(account.id if account else "")).require()
+    return visit.actor.name
 
 
 def _month(visit: Visit) -> Month | None:
