@@ -15,6 +15,8 @@ from spaceport.statement import Month, statement
 from tests.runtime.world import OWNER, World, server
 from tests.waiting import aeventually
 
+pytestmark = pytest.mark.engine
+
 
 def limit(world: World, dollars: float | None) -> None:
     with world.ledger.write() as tx:
