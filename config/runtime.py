@@ -110,5 +110,8 @@ class RuntimeSettings(BaseModel):
         description="Idle seconds after which what may sleep is frozen: it keeps its memory, uses "
         "no CPU, and the next request thaws it at once. 0 or None: never.",
     )
+    monthly_budget: float | None = Field(
+        None, ge=0, description="Dollars a month for owners who set no budget; None: no limit."
+    )
     engine_retry: float = Field(1.0, gt=0, description="Seconds between looks at a lost engine.")
     sweep: float = Field(60.0, gt=0, description="Seconds between comparisons of all with all.")

@@ -14,6 +14,7 @@ from runtime.container_spec import Inputs, container_spec
 from runtime.facts import grant
 from runtime.freezer import ready_again
 from runtime.placement import NoRoom, Placement
+from runtime.prices import price_now
 from runtime.tools import Tools
 from spaceport.cause import Failure
 from spaceport.engine import ContainerSpec, EngineDown
@@ -205,6 +206,7 @@ def _plan(
         engine=tools.engine.name,
         port=release.artifact.port,
         placement=placement.to_json(),
+        price=price_now(tx, tools.catalogue, key, release.flavor),
     )
     return replica, _spec(tx, tools, release, replica, placement)
 

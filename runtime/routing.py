@@ -35,6 +35,7 @@ def route_of(view: Overview, around: Surroundings) -> Route | None:
     if space.deleted_at is not None:
         return None
     stage, told = standing.stage, standing.explanation
+    wakes = stage is Stage.SLEEPING and space.budget_spent is None
     card = Card.from_json((view.live.card if view.live else space.card) or {})
     return Route(
         label=space.host_label,
@@ -48,9 +49,9 @@ def route_of(view: Overview, around: Surroundings) -> Route | None:
         hint=told.hint if told else "",
         custom_headers=tuple(card.custom_headers.items()),
         disable_embedding=card.disable_embedding,
-        retry_after=QUICK if not stage.settled or stage is Stage.SLEEPING else SLOW,
-        wakes=stage is Stage.SLEEPING,
-        expected=stage in (Stage.APP_STARTING, Stage.SLEEPING),
+        retry_after=QUICK if not stage.settled or wakes else SLOW,
+        wakes=wakes,
+        expected=stage is Stage.APP_STARTING or wakes,
     )
 
 

@@ -176,6 +176,11 @@ class Cause(Enum):
         "Workload evicted, storage limit exceeded ({limit}).",
         "Write less, or choose larger hardware or a storage tier in the Settings.",
     )
+    BUDGET_SPENT = (
+        Stage.SLEEPING,
+        "The monthly budget of its owner is spent, and its hardware costs money.",
+        "Its owner can raise the budget, or choose free hardware in the Settings.",
+    )
     NO_CAPACITY = (
         Stage.RUNTIME_ERROR,
         "Scheduling failure: not enough hardware capacity ({problem}).",

@@ -15,6 +15,7 @@ from aiohttp.typedefs import Handler
 from gitserver.commit import Commits
 from hub.api import (
     avatars,
+    billing,
     compare,
     content,
     discussions,
@@ -67,6 +68,12 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/settings/ssh-keys", ssh_keys.listing),
     Route("POST", "/api/settings/ssh-keys", ssh_keys.add),
     Route("DELETE", "/api/settings/ssh-keys/{id}", ssh_keys.remove),
+    Route("GET", "/api/settings/billing/statement", billing.statement),
+    Route("PUT", "/api/settings/billing/budget", billing.set_budget),
+    Route("GET", "/api/users/{account}/billing/statement", billing.statement),
+    Route("PUT", "/api/users/{account}/billing/budget", billing.set_budget),
+    Route("GET", "/api/organizations/{account}/billing/statement", billing.statement),
+    Route("PUT", "/api/organizations/{account}/billing/budget", billing.set_budget),
     Route("GET", "/api/settings/repositories", repositories.own),
     Route(
         "GET",

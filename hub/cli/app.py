@@ -10,6 +10,7 @@ from rich.console import Console
 from sqlalchemy.exc import DBAPIError
 
 from hub.cli import (
+    billing,
     doctor,
     duplicate,
     gc,
@@ -44,6 +45,7 @@ spaces.app.command()(releases.rollback)
 spaces.app.command()(duplicate.duplicate)
 spaces.app.command()(moves.move)
 app.add_typer(spaces.app, name="space")
+app.add_typer(billing.app, name="billing")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(git.app, name="git")
 app.command()(doctor.doctor)

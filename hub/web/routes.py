@@ -9,6 +9,7 @@ from hub.web.assets import Assets
 from hub.web.door import Door
 from hub.web.pages import (
     account,
+    billing,
     commit,
     create,
     duplicate,
@@ -48,6 +49,9 @@ def add_web(app: web.Application, context: HubContext) -> None:
     post("/settings/keys", door(account.add_key))
     post("/settings/keys/remove", door(account.remove_key))
     post("/settings/password", door(account.change_password))
+    for whose in ("/settings", "/organizations/{account}"):
+        get(f"{whose}/billing", door(billing.page))
+        post(f"{whose}/billing/budget", door(billing.set_budget))
 
     get(_SPACE, door(space.page))
     get(f"{_SPACE}/status", door(space.status))

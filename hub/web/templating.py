@@ -12,6 +12,7 @@ import jinja2
 from hub.web.assets import Assets
 from hub.web.hostile import visible
 from spaceport.stage import Stage
+from spaceport.statement import dollars
 
 FOLDER = Path(__file__).parent / "templates"
 
@@ -45,6 +46,7 @@ class Templates:
         self._environment.filters.update(
             visible=visible,
             ago=ago,
+            dollars=dollars,
             when=when,
             size=size,
             segment=segment,

@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from hub.web.pages.space import header_of
-from hub.web.sections import entries, name, releases, visibility
+from hub.web.sections import entries, name, releases, usage, visibility
 from hub.web.visit import Visit
 from spaceport.authorize import Action
 from spaceport.errors import SpaceportError
@@ -27,6 +27,7 @@ SECTIONS: tuple[Section, ...] = (
     entries.section,
     visibility.section,
     releases.section,
+    usage.section,
     name.section,
 )
 

@@ -11,6 +11,7 @@ from spaceport.ledger.tables.accounts import (
     tokens,
 )
 from spaceport.ledger.tables.base import metadata
+from spaceport.ledger.tables.billing import budgets, usage
 from spaceport.ledger.tables.facts import facts
 from spaceport.ledger.tables.large import file_locks, large_objects, large_uploads
 from spaceport.ledger.tables.log import cursors, dead_letters, events
@@ -20,6 +21,7 @@ from spaceport.ledger.tables.work import builds, pushes, releases, replicas
 
 __all__ = [
     "accounts",
+    "budgets",
     "builds",
     "cursors",
     "dead_letters",
@@ -40,5 +42,6 @@ __all__ = [
     "spaces",
     "ssh_keys",
     "tokens",
+    "usage",
     "variables",
 ]

@@ -42,6 +42,7 @@ spaces = Table(
     Column("skipped_builds", Integer),  # those up to this number are not released by themselves
     Column("origin", JSON),  # what it is a copy of; see spaceport.ledger.origins
     Column("duplicable", Boolean),  # null: yes
+    Column("budget_spent", String(7)),  # "2026-11": it sleeps until that month is over
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("deleted_at", UtcDateTime),
