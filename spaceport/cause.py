@@ -183,13 +183,18 @@ class Cause(Enum):
     )
     NO_CAPACITY = (
         Stage.RUNTIME_ERROR,
-        "Scheduling failure: not enough hardware capacity ({problem}).",
+        "Scheduling failure: not enough hardware capacity ({problem}{turn}).",
         "Choose other hardware in the Settings, or wait until some is free.",
     )
     ENGINE_DOWN = (
         Stage.RUNTIME_ERROR,
         "The container engine of this server does not answer.",
         "Nothing is wrong with your Space; it starts by itself when the engine is back.",
+    )
+    NO_GPU = (
+        Stage.RUNTIME_ERROR,
+        "The container engine of this server cannot give out GPUs: {problem}",
+        "Ask the administrator: the NVIDIA driver and container toolkit must be installed.",
     )
     START_FAILED = (
         Stage.RUNTIME_ERROR,

@@ -15,6 +15,8 @@ from hub.cli import (
     duplicate,
     gc,
     git,
+    grants,
+    hardware,
     keys,
     moves,
     orgs,
@@ -44,8 +46,10 @@ spaces.app.command()(releases.releases)
 spaces.app.command()(releases.rollback)
 spaces.app.command()(duplicate.duplicate)
 spaces.app.command()(moves.move)
+spaces.app.command()(hardware.hardware)
 app.add_typer(spaces.app, name="space")
 app.add_typer(billing.app, name="billing")
+app.add_typer(grants.app, name="grant")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(git.app, name="git")
 app.command()(doctor.doctor)

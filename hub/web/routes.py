@@ -14,8 +14,11 @@ from hub.web.pages import (
     create,
     duplicate,
     files,
+    grants,
+    hardware_settings,
     lists,
     name_settings,
+    pricing,
     sign_in,
     space,
     space_settings,
@@ -53,6 +56,10 @@ def add_web(app: web.Application, context: HubContext) -> None:
         get(f"{whose}/billing", door(billing.page))
         post(f"{whose}/billing/budget", door(billing.set_budget))
 
+    get("/pricing", door(pricing.page))
+    get("/admin/grants", door(grants.page))
+    post("/admin/grants", door(grants.decide))
+
     get(_SPACE, door(space.page))
     get(f"{_SPACE}/status", door(space.status))
     post(f"{_SPACE}/wake", door(space.wake))
@@ -74,6 +81,9 @@ def add_web(app: web.Application, context: HubContext) -> None:
     post(f"{_SPACE}/settings/rollback", door(space_settings.rollback))
     post(f"{_SPACE}/settings/pause", door(space_settings.pause))
     post(f"{_SPACE}/settings/restart", door(space_settings.restart))
+    post(f"{_SPACE}/settings/hardware", door(hardware_settings.set_hardware))
+    post(f"{_SPACE}/settings/sleep", door(hardware_settings.set_sleep))
+    post(f"{_SPACE}/settings/grant", door(hardware_settings.ask_grant))
     post(f"{_SPACE}/settings/name", door(name_settings.move))
     post(f"{_SPACE}/settings/name/free", door(name_settings.free))
     post(f"{_SPACE}/settings/delete", door(space_settings.delete))

@@ -12,7 +12,7 @@ from sqlalchemy import and_, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from spaceport.errors import BudgetSpent, Conflict, NotFound
-from spaceport.ledger import events, former_ids, usage
+from spaceport.ledger import events, former_ids, usage, waiting
 from spaceport.ledger.columns import now
 from spaceport.ledger.database import Tx
 from spaceport.ledger.events import EventKind
@@ -216,6 +216,7 @@ def want(tx: Tx, key: SpaceKey, wanted: Wanted, *, actor_id: str | None = None) 
     )
     if changed.rowcount:
         _meter_sleep(tx, key, wanted)
+        waiting.leave(tx, key)
         events.append(tx, EventKind.SPACE_WANTED, key, actor_id=actor_id, wanted=wanted.value)
     return bool(changed.rowcount)
 

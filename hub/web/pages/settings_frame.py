@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from hub.web.pages.space import header_of
-from hub.web.sections import entries, name, releases, usage, visibility
+from hub.web.sections import entries, hardware, name, releases, usage, visibility
 from hub.web.visit import Visit
 from spaceport.authorize import Action
 from spaceport.errors import SpaceportError
@@ -25,6 +25,7 @@ Section = Callable[[Visit, Overview], Awaitable[Mapping[str, Any]]]
 
 SECTIONS: tuple[Section, ...] = (
     entries.section,
+    hardware.section,
     visibility.section,
     releases.section,
     usage.section,

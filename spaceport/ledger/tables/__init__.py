@@ -13,6 +13,7 @@ from spaceport.ledger.tables.accounts import (
 from spaceport.ledger.tables.base import metadata
 from spaceport.ledger.tables.billing import budgets, usage
 from spaceport.ledger.tables.facts import facts
+from spaceport.ledger.tables.hardware import grants, waiting
 from spaceport.ledger.tables.large import file_locks, large_objects, large_uploads
 from spaceport.ledger.tables.log import cursors, dead_letters, events
 from spaceport.ledger.tables.moves import former_ids
@@ -29,6 +30,7 @@ __all__ = [
     "facts",
     "file_locks",
     "former_ids",
+    "grants",
     "invitations",
     "large_objects",
     "large_uploads",
@@ -44,4 +46,5 @@ __all__ = [
     "tokens",
     "usage",
     "variables",
+    "waiting",
 ]
