@@ -12,7 +12,7 @@ from builder.session import Previous, Result, Task
 from spaceport.cause import Failure
 from spaceport.errors import NotFound
 from spaceport.failpoints import failpoint
-from spaceport.ledger import Ledger, builds, secrets, spaces, variables
+from spaceport.ledger import Ledger, builds, egress, secrets, spaces, variables
 from spaceport.ledger.builds import Build
 from spaceport.ledger.database import Tx
 from spaceport.ledger.spaces import Space
@@ -81,11 +81,12 @@ class Desk:
                 return None
             running = builds.get(tx, build.id)
             last = builds.newest(tx, build.space_key, BuildState.SUCCEEDED)
+            reach = egress.of(tx, build.space_key)
         failpoint("build:after-begin")
         if running is None:
             return None
         factory = running.factory_generation > (last.factory_generation if last else 0)
-        task = Task(build.space_key, build.revision, settings, _previous(last), factory)
+        task = Task(build.space_key, build.revision, settings, _previous(last), factory, reach)
         return Begun(running, task, space.restart_generation)
 
     def succeed(self, begun: Begun, result: Result) -> bool:

@@ -19,6 +19,7 @@ from hub.cli import (
     hardware,
     keys,
     moves,
+    network,
     orgs,
     releases,
     secrets,
@@ -47,6 +48,7 @@ spaces.app.command()(releases.rollback)
 spaces.app.command()(duplicate.duplicate)
 spaces.app.command()(moves.move)
 spaces.app.command()(hardware.hardware)
+spaces.app.command()(network.network)
 app.add_typer(spaces.app, name="space")
 app.add_typer(billing.app, name="billing")
 app.add_typer(grants.app, name="grant")
