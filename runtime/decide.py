@@ -233,10 +233,14 @@ class _Deciding:
         return (serving or own)[-1:]
 
     def _must_make_way(self, candidate: Release | None) -> bool:
-        """A host that cannot hold both versions runs one after the other (8.2.3)."""
-        room = self.view.room
-        waits = candidate is not None and not self._best_of(candidate)
-        return waits and room.failure is not None and room.without_own and self.view.engine_up
+        """What cannot run beside the next version runs before it (8.2.3): on a host that cannot
+        hold both, or where both would write to one disk."""
+        room, up = self.view.room, self.view.engine_up
+        if candidate is None or self._best_of(candidate) or not up:
+            return False
+        if room.failure is not None:
+            return room.without_own
+        return bool(self.view.writers)
 
     def _stop_when_drained(self, replica: Replica) -> None:
         if not self.view.engine_up or replica.handle is None:
@@ -273,7 +277,8 @@ class _Deciding:
         if self._backing_off(release):
             return None
         if view.room.failure is None:
-            self.steps.append(steps.Start(release.id))
+            if not view.writers:
+                self.steps.append(steps.Start(release.id))
             return None
         if view.room.lasting:
             self.steps.append(steps.Fail(release.id, view.room.failure))

@@ -23,6 +23,9 @@ from runtime.placement import Capacity
 from runtime.prices import price_now
 from runtime.proxy.routes import Route
 from runtime.publisher import Publish, Publisher
+from runtime.storage.keeping import Storage
+from runtime.storage.needs import Sources
+from runtime.storage.watch import StorageWatch
 from runtime.tools import Host, NoTraffic, Secrets, Tools, TrafficSource
 from spaceport.engine import LABEL_REPLICA, LABEL_SPACE, Engine, EngineDown, Handle
 from spaceport.follower import Follower
@@ -63,10 +66,11 @@ class Supervisor:
         publish: Publish,
         traffic: TrafficSource | None = None,
         cleanup: Callable[[SpaceKey], None] = _nothing_to_clean,
+        sources: Sources | None = None,
     ) -> None:
         """`publish` takes each new table of routes, on the loop. `cleanup` removes what a deleted
         Space left on disk before its row goes; it blocks and may be called again. `space_host`
-        turns a host label into the public host."""
+        turns a host label into the public host; `sources` gives the files of volumes."""
         self._publisher = Publisher(ledger, pools, engine, publish, data=data, hub_url=hub_url)
         self._host = Host()
         self._tools = Tools(
@@ -84,6 +88,7 @@ class Supervisor:
             secrets=secrets,
             cleanup=cleanup,
             room_made=self._room_made,
+            storage=Storage(ledger, data, settings.storage, sources),
             host=self._host,
             began=time.time(),
         )
@@ -94,11 +99,16 @@ class Supervisor:
     def freezer(self) -> Freezer:
         return self._publisher.freezer
 
+    @property
+    def storage(self) -> Storage:
+        return self._tools.storage
+
     async def run(self) -> None:
         """Supervise until cancelled. Apps go on running after that."""
         ended = threading.Event()
         await self._publisher.load()
         watcher = asyncio.create_task(self._hear_from_engine(ended))
+        storage = asyncio.create_task(StorageWatch(self._tools).run())
         follower = Follower(
             CURSOR,
             self._tools.ledger,
@@ -112,7 +122,8 @@ class Supervisor:
         finally:
             ended.set()
             watcher.cancel()
-            await asyncio.gather(watcher, *self._errands, return_exceptions=True)
+            storage.cancel()
+            await asyncio.gather(watcher, storage, *self._errands, return_exceptions=True)
             await asyncio.gather(*(lane.close() for lane in self._lanes.values()))
             await self.freezer.close()
             self._lanes.clear()

@@ -73,6 +73,13 @@ class View:
         return self.sightings.get(replica.id, Sighting())
 
     @property
+    def writers(self) -> tuple[Replica, ...]:
+        """Living replicas that hold a disk which the next one would write to: while there are
+        any, no other may start (4.5, single writer)."""
+        wanted = self.overview.writes_to
+        return tuple(one for one in self.overview.replicas if one.holds & wanted)
+
+    @property
     def target(self) -> Release | None:
         """The release that should run: one that waits for its first answer, else the live one."""
         return target(self.overview)
