@@ -71,6 +71,24 @@ def set_volumes(
     return mounted.replace(tx, space.key, wanted, actor_id=actor.id)
 
 
+def add_volume(tx: Tx, context: HubContext, actor: Actor, space: Space, asked: Asked) -> None:
+    """One more. Raises `Invalid` naming what is wrong."""
+    _must_run(space)
+    before = mounted.of(tx, space.key)
+    _check_places(
+        tx, space, [*(one.mount_path for one in before), check_mount_path(asked.mount_path)]
+    )
+    volume = _volume(tx, context, actor, space, asked)
+    mounted.replace(tx, space.key, (*before, volume), actor_id=actor.id)
+
+
+def remove_volume(tx: Tx, space: Space, mount_path: str, *, actor_id: str | None = None) -> None:
+    """The one at that place; none there is fine."""
+    before = mounted.of(tx, space.key)
+    kept = tuple(one for one in before if one.mount_path != mount_path)
+    mounted.replace(tx, space.key, kept, actor_id=actor_id)
+
+
 def clear_volumes(tx: Tx, space: Space, *, actor_id: str | None = None) -> None:
     """Raises `Invalid` when there are none."""
     _must_run(space)

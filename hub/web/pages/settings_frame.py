@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from hub.web.pages.space import header_of
-from hub.web.sections import entries, hardware, name, releases, usage, visibility
+from hub.web.sections import entries, hardware, name, releases, storage, usage, visibility
 from hub.web.visit import Visit
 from spaceport.authorize import Action
 from spaceport.errors import SpaceportError
@@ -26,6 +26,7 @@ Section = Callable[[Visit, Overview], Awaitable[Mapping[str, Any]]]
 SECTIONS: tuple[Section, ...] = (
     entries.section,
     hardware.section,
+    storage.section,
     visibility.section,
     releases.section,
     usage.section,
