@@ -73,7 +73,7 @@ def container_spec(inputs: Inputs) -> ContainerSpec:
         read_only_root=artifact.read_only_root,
         network=Network.APP,
         gpus=inputs.placement.gpus,
-        limits=_limits(inputs.placement, inputs.settings),
+        limits=_limits(inputs.placement, inputs.flavor, inputs.settings),
         labels={
             LABEL_INSTANCE: inputs.instance,
             LABEL_SPACE: inputs.space.key,
@@ -153,11 +153,12 @@ def _tmpfs(
     )
 
 
-def _limits(placement: Placement, settings: ContainerSettings) -> Limits:
+def _limits(placement: Placement, flavor: Flavor, settings: ContainerSettings) -> Limits:
     return Limits(
         cpus=placement.cpus,
         memory=placement.memory,
         pids=settings.pids,
         shm=min(settings.shm, placement.memory // 2),
         nofile=settings.nofile,
+        disk=flavor.disk_bytes,
     )

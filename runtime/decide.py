@@ -92,6 +92,9 @@ class _Deciding:
             return steps.Adopt(replica.id, container.handle)
         if container.state is ContainerState.EXITED:
             return None if seen.end is None else self._ended(replica, seen.end)
+        draining = replica.state is ReplicaState.DRAINING
+        if seen.evicted is not None and not draining:
+            return steps.Fail(replica.release_id, seen.evicted, replica.id, ended=False)
         return ladder.disagreement(replica, container.state) or self._overdue(replica, seen)
 
     def _ended(self, replica: Replica, end: End) -> Step:
@@ -252,7 +255,7 @@ class _Deciding:
         least = stop.drain_least if replica.ready_at else 0.0
         most = max(least, stop.drain if self.wanted else stop.drain_end)
         idle = seen.in_flight == 0
-        if not replica.ready_at or seen.draining_for >= (least if idle else most):
+        if seen.evicted or not replica.ready_at or seen.draining_for >= (least if idle else most):
             frozen = container.state is ContainerState.FROZEN
             self.steps.append(steps.Stop(replica.id, replica.handle, frozen))
         else:

@@ -27,6 +27,7 @@ from runtime.storage.keeping import Storage
 from runtime.storage.needs import Sources
 from runtime.storage.watch import StorageWatch
 from runtime.tools import Host, NoTraffic, Secrets, Tools, TrafficSource
+from spaceport.cause import Failure
 from spaceport.engine import LABEL_REPLICA, LABEL_SPACE, Engine, EngineDown, Handle
 from spaceport.follower import Follower
 from spaceport.ledger import Ledger, grants, spaces
@@ -34,6 +35,7 @@ from spaceport.ledger.columns import now
 from spaceport.ledger.database import Tx
 from spaceport.ledger.overview import restless
 from spaceport.ledger.spaces import Space
+from spaceport.ledger.replicas import Replica
 from spaceport.names import SpaceKey
 from spaceport.pools import Pools
 from spaceport.statement import micro_dollars
@@ -108,7 +110,7 @@ class Supervisor:
         ended = threading.Event()
         await self._publisher.load()
         watcher = asyncio.create_task(self._hear_from_engine(ended))
-        storage = asyncio.create_task(StorageWatch(self._tools).run())
+        storage = asyncio.create_task(StorageWatch(self._tools, self._evict).run())
         follower = Follower(
             CURSOR,
             self._tools.ledger,
@@ -217,6 +219,10 @@ class Supervisor:
             except Exception:
                 logger.exception("the engine's events cannot be followed")
             await asyncio.sleep(tools.settings.engine_retry)
+
+    async def _evict(self, replica: Replica, failure: Failure) -> None:
+        await self._poke(replica.space_key)
+        self._lanes[replica.space_key].evict(replica.id, failure)
 
     def _room_made(self) -> None:
         for lane in self._lanes.values():

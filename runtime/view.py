@@ -41,6 +41,7 @@ class Sighting:
     draining_for: float = 0.0
     in_flight: int = 0
     unfreezable: bool = False  # the engine refused to freeze it
+    evicted: Failure | None = None  # it takes more of the host's disk than it may
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,7 @@ class Limits:
     pids: int | None = 1024
     shm: int | None = None
     nofile: int | None = None
+    disk: int | None = None  # bytes in its own root; where the engine cannot, `written` tells
 
 
 @dataclass(frozen=True)
@@ -230,6 +231,13 @@ class Engine(Protocol):
 
     def usage(self, handle: Handle) -> Usage:
         """Cheap enough for once a second, and does not thaw. Raises `NoSuchContainer`."""
+
+    def written(self) -> Mapping[Handle, int]:
+        """Bytes that each running container of ours has in its own root, written by itself.
+
+        Frozen ones, which write nothing, and those that cannot write there may be left out. Costs
+        a walk over what they wrote: for every few seconds.
+        """
 
     def wait(self, handle: Handle) -> Exit:
         """Block until it has ended. Raises `NoSuchContainer`."""

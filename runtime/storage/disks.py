@@ -17,13 +17,13 @@ from collections import defaultdict
 from pathlib import Path
 
 from config.storage import StorageSettings
+from runtime.engine.usage import bytes_below
 from runtime.storage import ext4
 from runtime.storage.ext4 import DiskError, Filled
 from spaceport.errors import Unavailable
 
 OWNER = (1000, 1000)  # the user of every app (`container_spec.APP_USER`)
 IMAGE, ROOT = "disk.img", "root"
-LONGEST_WALK = 200_000  # files counted of a plain folder
 HINT = (
     "Run Spaceport as root where loop devices can be had, or set runtime.storage.plain: true "
     "to give Spaces folders without a limit."
@@ -106,7 +106,7 @@ class Disks:
                 return ext4.filled(place / ROOT)
             if (place / IMAGE).exists():
                 return ext4.superblock_of(place / IMAGE).filled
-            return Filled(0, _walk(place / ROOT)) if (place / ROOT).exists() else None
+            return Filled(0, bytes_below(place / ROOT)) if (place / ROOT).exists() else None
         except (OSError, DiskError):
             return None
 
@@ -180,17 +180,3 @@ class Disks:
         finally:
             self.remove("try")
         return ""
-
-
-def _walk(folder: Path) -> int:
-    total = seen = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            try:
-                total += Path(place, name).lstat().st_blocks * 512
-            except OSError:
-                continue
-            seen += 1
-            if seen > LONGEST_WALK:
-                return total
-    return total

@@ -1,28 +1,87 @@
-"""Looks every few seconds at what Spaces keep on the host's disk."""
+"""Looks every few seconds at what Spaces keep on the host's disk (RUN-06, 3.7.6).
+
+Storage that nobody holds is unmounted, what was deleted goes, the host's reserve is kept, and an
+app that wrote more into its own root than its hardware has is stopped with a cause.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 
+from config.catalogue import Catalogue
 from runtime.tools import Tools
+from spaceport.cause import Cause, Failure
+from spaceport.engine import EngineDown, Handle
+from spaceport.ledger import releases, replicas
+from spaceport.ledger.replicas import Replica
+from spaceport.states import ReplicaState
 
 logger = logging.getLogger(__name__)
+
+Evict = Callable[[Replica, Failure], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Occupant:
+    """A living replica and the flavour of its release."""
+
+    replica: Replica
+    flavor: str
 
 
 class StorageWatch:
     """Level triggered: each look finds all that is to be done, whatever the last one did."""
 
-    def __init__(self, tools: Tools) -> None:
+    def __init__(self, tools: Tools, evict: Evict) -> None:
         self._tools = tools
+        self._evict = evict
 
     async def run(self) -> None:
         """Until cancelled."""
-        tools = self._tools
+        storage, pools = self._tools.storage, self._tools.pools
         while True:
-            for look in (tools.storage.disks.keep_reserve, tools.storage.sweep):
-                try:
-                    await tools.pools.run("files", look)
-                except Exception:
-                    logger.exception("the storage could not be looked after")
-            await asyncio.sleep(tools.settings.storage.watch)
+            try:
+                await pools.run("files", storage.disks.keep_reserve)
+                await pools.run("files", storage.sweep)
+                await self._look_at_roots()
+            except EngineDown:
+                pass  # others see to it
+            except Exception:
+                logger.exception("the storage could not be looked after")
+            await asyncio.sleep(self._tools.settings.storage.watch)
+
+    async def _look_at_roots(self) -> None:
+        tools = self._tools
+        written = await tools.pools.run("engine", tools.engine.written)
+        if not written:
+            return
+        occupants = await tools.pools.run("db", self._occupants)
+        for replica, failure in over_limit(occupants, written, tools.catalogue):
+            logger.warning("replica %s is stopped: %s", replica.id, failure.explain().sentence)
+            await self._evict(replica, failure)
+
+    def _occupants(self) -> list[Occupant]:
+        with self._tools.ledger.read() as tx:
+            return [
+                Occupant(replica, releases.get(tx, replica.release_id).flavor)
+                for replica in replicas.alive(tx)
+                if replica.state is not ReplicaState.DRAINING
+            ]
+
+
+def over_limit(
+    occupants: list[Occupant], written: Mapping[Handle, int], catalogue: Catalogue
+) -> list[tuple[Replica, Failure]]:
+    """Who wrote as much as the flavour's disk holds, or more. Pure."""
+    found = []
+    for one in occupants:
+        size = written.get(one.replica.handle or "")
+        if size is None or not catalogue.has_flavor(one.flavor):
+            continue
+        flavor = catalogue.flavor(one.flavor)
+        if size >= flavor.disk_bytes:
+            found.append((one.replica, Failure(Cause.OUT_OF_DISK, {"limit": f"{flavor.disk}G"})))
+    return found

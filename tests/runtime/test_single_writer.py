@@ -29,8 +29,16 @@ SWAP = {"release": release(2, PENDING), "live": release(1)}
 BACK = {"release": release(2, FAILED), "live": release(1)}
 
 
-def view(*replicas: Any, disk: Disk | None = DISK, room: Room | None = None, **facts: Any) -> View:
-    seen = dict(runs(one, draining_for=5.0) for one in replicas)
+def view(
+    *replicas: Any,
+    disk: Disk | None = DISK,
+    room: Room | None = None,
+    evicted: Failure | None = None,
+    busy: int = 0,
+    **facts: Any,
+) -> View:
+    more = {"draining_for": 5.0 if not busy else 0.0, "evicted": evicted, "in_flight": busy}
+    seen = dict(runs(one, **more) for one in replicas)
     overview = Overview(space(), build(2), replicas=replicas, disk=disk, **facts)
     return View(now=NOW, overview=overview, sightings=seen, room=room or Room())
 
@@ -74,6 +82,20 @@ TABLE: list[tuple[str, View, tuple[Step, ...]]] = [
 )
 def test_one_writer(given: View, expected: tuple[Step, ...]) -> None:
     assert decide(given).steps == expected
+
+
+FULL_DISK = Failure(Cause.OUT_OF_DISK, {"limit": "50G"})
+
+
+@pytest.mark.req("3.7.6")
+def test_who_fills_the_disk_is_given_up_and_stopped_at_once() -> None:
+    live = {"release": release(1), "live": release(1)}
+    running = view(WITHOUT, disk=None, evicted=FULL_DISK, **live)
+    assert decide(running).steps == (steps.Fail("release1", FULL_DISK, "old", ended=False),)
+    dismissed = replica("old", 1, ReplicaState.DRAINING)
+    failed = {"release": release(1, FAILED), "live": None}
+    stopping = view(dismissed, disk=None, evicted=FULL_DISK, busy=3, **failed)
+    assert decide(stopping).steps == (steps.Stop("old", "container-old"),)
 
 
 def test_a_container_whose_end_is_not_known_still_holds_its_disk() -> None:

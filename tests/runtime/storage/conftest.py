@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -114,11 +114,3 @@ async def stored(
     for one in made.mounted():
         ext4.unmount(Path(one.target), lazy=True)
     assert not made.attached()
-
-
-def without_limits(world: StorageWorld, **changes: object) -> None:
-    storage = SETTINGS.storage.model_copy(update=changes)
-    world.settings = world.settings.model_copy(update={"storage": storage})
-
-
-__all__ = ["APP", "MIB", "SETTINGS", "StorageWorld", "app", "replace", "without_limits"]
