@@ -20,6 +20,11 @@ class StorageSettings(BaseModel):
     reserve: int = Field(
         GIB, ge=0, description="Bytes of the host's disk that no Space may fill with its storage."
     )
+    scratch: bool = Field(
+        True,
+        description="Give apps whose root is read-only a disk of their hardware's size for /tmp "
+        "and their home, as long as they run; else these places are in memory, and smaller.",
+    )
     watch: float = Field(
         5.0, gt=0, le=10, description="Seconds between looks at how much Spaces have written."
     )

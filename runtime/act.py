@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from runtime import diagnosis, steps
-from runtime.container_spec import Inputs, container_spec
+from runtime.container_spec import Inputs, container_spec, with_mounts
 from runtime.facts import grant
 from runtime.freezer import ready_again
 from runtime.placement import NoRoom, Placement
@@ -88,7 +88,7 @@ def start(tools: Tools, key: SpaceKey, release_id: str) -> Started | None:
     if isinstance(spec, Failure):
         return Started(replica, spec)
     try:
-        spec = replace(spec, mounts=(*spec.mounts, *tools.storage.mounts(needs)))
+        spec = with_mounts(spec, tools.storage.mounts(needs))
     except (SpaceportError, OSError) as error:
         return Started(replica, diagnosis.of_storage(error))
     failpoint("runtime:after-mounts")
@@ -218,7 +218,7 @@ def _plan(
         waiting.enter(tx, key, release.flavor)
         return None
     waiting.leave(tx, key)
-    needs, refused = _needs(tx, tools, key)
+    needs, refused = _needs(tx, tools, key, release)
     replica = replicas.create(
         tx,
         key,
@@ -232,11 +232,15 @@ def _plan(
     return replica, refused or _spec(tx, tools, release, replica, placement), needs
 
 
-def _needs(tx: Tx, tools: Tools, key: SpaceKey) -> tuple[Needs, Failure | None]:
+def _needs(tx: Tx, tools: Tools, key: SpaceKey, release: Release) -> tuple[Needs, Failure | None]:
     try:
-        return needs_of(tx, overview(tx, key), tools.storage.sources), None
+        needs = needs_of(tx, overview(tx, key), tools.storage.sources)
     except VolumeRefused as error:
         return Needs(), diagnosis.of_volume(error.volume.mount_path, error)
+    disk = tools.catalogue.flavor(release.flavor).disk_bytes
+    if tools.host.one_user and release.artifact.read_only_root:
+        needs = replace(needs, scratch=tools.storage.scratch_need(disk, release.artifact.home))
+    return needs, None
 
 
 def _spec(

@@ -6,8 +6,8 @@ reaches an app (RUN-04).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from config.catalogue import Flavor
@@ -81,6 +81,13 @@ def container_spec(inputs: Inputs) -> ContainerSpec:
             LABEL_REPLICA: inputs.replica_id,
         },
     )
+
+
+def with_mounts(spec: ContainerSpec, mounts: Sequence[Mount]) -> ContainerSpec:
+    """With storage; what is mounted takes the place of a temporary file system."""
+    targets = {mount.target for mount in mounts}
+    tmpfs = tuple(one for one in spec.tmpfs if one.target not in targets)
+    return replace(spec, mounts=(*spec.mounts, *mounts), tmpfs=tmpfs)
 
 
 def container_name(replica_id: str) -> str:

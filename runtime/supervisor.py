@@ -183,6 +183,7 @@ class Supervisor:
             info = await self._tools.pools.run("engine", self._tools.engine.probe)
             self._host.capacity = Capacity.of(info, self._tools.settings.gpus or ())
             self._host.can_freeze = info.can_freeze
+            self._host.one_user = info.one_user
 
     async def _owners_of_containers(self) -> set[SpaceKey]:
         """The Spaces of all app containers; one whose Space is unknown is removed here."""

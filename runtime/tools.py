@@ -60,6 +60,7 @@ class Host:
 
     capacity: Capacity = field(default_factory=Capacity)
     can_freeze: bool = False
+    one_user: bool = False
 
 
 @dataclass(frozen=True)

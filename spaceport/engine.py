@@ -152,6 +152,7 @@ class EngineInfo:
     can_pull: bool = False  # a registry is configured or reachable; decided when first tried
     can_freeze: bool = False
     isolates_network: bool = False
+    one_user: bool = False  # the user of every container is the same one on the host
     warnings: tuple[str, ...] = ()
 
 

@@ -102,13 +102,19 @@ class Disks:
         """How full it is; None for one that was never used. Of a plain folder the size is 0."""
         place = self._folder / disk_id
         try:
-            if ext4.mounted_at(place / ROOT) is not None:
-                return ext4.filled(place / ROOT)
+            mounted = self.filled_while_mounted(disk_id)
+            if mounted is not None:
+                return mounted
             if (place / IMAGE).exists():
                 return ext4.superblock_of(place / IMAGE).filled
             return Filled(0, bytes_below(place / ROOT)) if (place / ROOT).exists() else None
         except (OSError, DiskError):
             return None
+
+    def filled_while_mounted(self, disk_id: str) -> Filled | None:
+        """The kernel's word. While a disk is being mounted its superblock tells nothing true."""
+        root = self._folder / disk_id / ROOT
+        return None if ext4.mounted_at(root) is None else ext4.filled(root)
 
     def taken(self) -> int:
         """Bytes of the host's disk that all of them take up."""
@@ -139,6 +145,7 @@ class Disks:
                 ext4.grow(image, size)
                 ext4.mount(image, root)
             shutil.rmtree(root / "lost+found", ignore_errors=True)
+            root.chmod(0o777)  # with user namespaces the engine's user 1000 is another one here
         self.keep_reserve()
         return root
 

@@ -7,13 +7,14 @@ holds its lock and reads the rows again; so neither ever meets the other half wa
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from pathlib import Path
 
 from config.storage import StorageSettings
-from runtime.storage.disks import Disks
+from runtime.storage.disks import OWNER, Disks
 from runtime.storage.ext4 import DiskError
-from runtime.storage.needs import Needs, NoSources, ShareNeed, Sources
+from runtime.storage.needs import Needs, NoSources, ScratchNeed, ShareNeed, Sources
 from spaceport.engine import Mount
 from spaceport.errors import Unavailable
 from spaceport.ledger import Ledger, replicas, volumes
@@ -39,6 +40,7 @@ class Storage:
         self.sources = sources or NoSources()
         self._ledger = ledger
         self._data = data
+        self._settings = settings
 
     def mounts(self, needs: Needs) -> tuple[Mount, ...]:
         """Make all of it ready. Raises `SpaceportError` with what a person can be told."""
@@ -48,7 +50,28 @@ class Storage:
             found.append(Mount(folder, disk.target, disk.read_only))
         for share in needs.shares:
             found.append(Mount(self._shared(share), share.target))
+        if needs.scratch is not None:
+            found += self._scratch(needs.scratch)
         return tuple(found)
+
+    def scratch_need(self, size: int, home: str) -> ScratchNeed | None:
+        """None where disks cannot be had, or the operator wants none."""
+        if not self._settings.scratch or not self.disks.limited:
+            return None
+        return ScratchNeed(volumes.new_scratch(), size, home)
+
+    def _scratch(self, need: ScratchNeed) -> tuple[Mount, ...]:
+        """Fresh places for what an app writes outside its storage. Raises `SpaceportError`."""
+        root = self.disks.ready(need.id, need.size)
+        tmp, home = root / "tmp", root / "home"
+        for folder, mode in ((tmp, 0o1777), (home, 0o777)):
+            folder.mkdir(exist_ok=True)
+            folder.chmod(mode)
+            os.chown(folder, *OWNER)
+        return (
+            Mount(tmp, "/tmp", read_only=False),  # noqa: S108  (inside the container)
+            Mount(home, need.home, read_only=False),
+        )
 
     def _shared(self, need: ShareNeed) -> Path:
         with self.disks.lock(need.folder):

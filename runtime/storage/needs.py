@@ -71,14 +71,26 @@ class ShareNeed:
 
 
 @dataclass(frozen=True)
+class ScratchNeed:
+    """A disk for what the app writes beside its storage; it ends with the replica."""
+
+    id: str
+    size: int  # bytes
+    home: str
+
+
+@dataclass(frozen=True)
 class Needs:
     disks: tuple[DiskNeed, ...] = ()
     shares: tuple[ShareNeed, ...] = ()
+    scratch: ScratchNeed | None = None
 
     @property
     def holds(self) -> frozenset[str]:
         """As they are noted with the replica, so that nobody removes them under it."""
         disks = {held_disk(one.disk.id) for one in self.disks}
+        if self.scratch is not None:
+            disks.add(held_disk(self.scratch.id))
         return frozenset(disks | {one.folder for one in self.shares})
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from config.catalogue import Catalogue
@@ -17,10 +17,12 @@ from spaceport.cause import Cause, Failure
 from spaceport.engine import EngineDown, Handle
 from spaceport.ledger import releases, replicas
 from spaceport.ledger.replicas import Replica
+from spaceport.ledger.volumes import held_scratch
 from spaceport.states import ReplicaState
 
 logger = logging.getLogger(__name__)
 
+FULL = 0.99  # of a file system: the last blocks are not always to be had
 Evict = Callable[[Replica, Failure], Awaitable[None]]
 
 
@@ -56,10 +58,9 @@ class StorageWatch:
     async def _look_at_roots(self) -> None:
         tools = self._tools
         written = await tools.pools.run("engine", tools.engine.written)
-        if not written:
-            return
         occupants = await tools.pools.run("db", self._occupants)
-        for replica, failure in over_limit(occupants, written, tools.catalogue):
+        full = await tools.pools.run("files", self._with_full_disks, occupants)
+        for replica, failure in over_limit(occupants, written, full, tools.catalogue):
             logger.warning("replica %s is stopped: %s", replica.id, failure.explain().sentence)
             await self._evict(replica, failure)
 
@@ -71,17 +72,32 @@ class StorageWatch:
                 if replica.state is not ReplicaState.DRAINING
             ]
 
+    def _with_full_disks(self, occupants: list[Occupant]) -> set[str]:
+        disks, found = self._tools.storage.disks, set()
+        for one in occupants:
+            scratch = held_scratch(one.replica.holds)
+            filled = None if scratch is None else disks.filled_while_mounted(scratch)
+            if filled is not None and filled.used >= filled.size * FULL:
+                found.add(one.replica.id)
+        return found
+
 
 def over_limit(
-    occupants: list[Occupant], written: Mapping[Handle, int], catalogue: Catalogue
+    occupants: list[Occupant],
+    written: Mapping[Handle, int],
+    full: Collection[str],
+    catalogue: Catalogue,
 ) -> list[tuple[Replica, Failure]]:
-    """Who wrote as much as the flavour's disk holds, or more. Pure."""
+    """Who wrote as much as the flavour's disk holds: by the engine, or a full scratch disk. Pure.
+
+    `full` are ids of replicas.
+    """
     found = []
     for one in occupants:
-        size = written.get(one.replica.handle or "")
-        if size is None or not catalogue.has_flavor(one.flavor):
+        if not catalogue.has_flavor(one.flavor):
             continue
         flavor = catalogue.flavor(one.flavor)
-        if size >= flavor.disk_bytes:
+        size = written.get(one.replica.handle or "", 0)
+        if size >= flavor.disk_bytes or one.replica.id in full:
             found.append((one.replica, Failure(Cause.OUT_OF_DISK, {"limit": f"{flavor.disk}G"})))
     return found

@@ -7,7 +7,7 @@ owner may mount. Every change of a Space's tier goes through `set_tier` and `rem
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -29,6 +29,7 @@ MOUNT = "/data"
 """Where an app finds the storage of its tier (4.5.1)."""
 
 GIB = 1024**3
+SCRATCH = "scratch-"
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,17 @@ class Disk:
 def held_disk(disk_id: str) -> str:
     """How a replica's `holds` names a disk; it is also where the disk lies in the data folder."""
     return f"volumes/{disk_id}"
+
+
+def new_scratch() -> str:
+    """The id of a disk that has no row: it is there while the replica lives that holds it."""
+    return f"{SCRATCH}{new_key()}"
+
+
+def held_scratch(holds: Collection[str]) -> str | None:
+    """The id of the scratch disk among what a replica holds."""
+    found = (name.removeprefix("volumes/") for name in holds)
+    return next((name for name in found if name.startswith(SCRATCH)), None)
 
 
 def held_share(key: SpaceKey, revision: str) -> str:

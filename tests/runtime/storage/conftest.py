@@ -25,7 +25,7 @@ from tests.runtime.world import QUICK, World
 
 MIB = 1024**2
 SETTINGS: RuntimeSettings = QUICK.model_copy(
-    update={"storage": StorageSettings(watch=0.2, reserve=0)}
+    update={"storage": StorageSettings(watch=0.2, reserve=0, scratch=False)}
 )
 
 APP = """
