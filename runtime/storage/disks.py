@@ -102,19 +102,13 @@ class Disks:
         """How full it is; None for one that was never used. Of a plain folder the size is 0."""
         place = self._folder / disk_id
         try:
-            mounted = self.filled_while_mounted(disk_id)
-            if mounted is not None:
-                return mounted
+            if ext4.mounted_at(place / ROOT) is not None:
+                return ext4.filled(place / ROOT)
             if (place / IMAGE).exists():
                 return ext4.superblock_of(place / IMAGE).filled
             return Filled(0, bytes_below(place / ROOT)) if (place / ROOT).exists() else None
         except (OSError, DiskError):
             return None
-
-    def filled_while_mounted(self, disk_id: str) -> Filled | None:
-        """The kernel's word. While a disk is being mounted its superblock tells nothing true."""
-        root = self._folder / disk_id / ROOT
-        return None if ext4.mounted_at(root) is None else ext4.filled(root)
 
     def taken(self) -> int:
         """Bytes of the host's disk that all of them take up."""
@@ -126,7 +120,9 @@ class Disks:
         found = self.mounted()
         if not found:
             return
-        left = max(0, shutil.disk_usage(self._folder).free - self._settings.reserve)
+        left = available(
+            shutil.disk_usage(self._folder).free, self._settings.reserve, mounted=len(found)
+        )
         for mount in found.values():
             ext4.bound(mount.device, left, Path(mount.target))
 
@@ -187,3 +183,12 @@ class Disks:
         finally:
             self.remove("try")
         return ""
+
+
+def available(free: int, reserve: int, *, mounted: int) -> int:
+    """How many bytes of files a disk may still take of `free` ones on the host.
+
+    Besides the files there is each journal, and what tells where files are: 256 bytes for each
+    file, which for the smallest files is a sixteenth.
+    """
+    return max(0, free - reserve - mounted * ext4.JOURNAL) * 15 // 16

@@ -19,6 +19,8 @@ PROGRAMS = ("mkfs.ext4", "resize2fs", "e2fsck", "mount", "umount")
 OPTIONS = "loop,nosuid,nodev,noatime,discard,noinit_itable"
 """`discard`: what an app deletes is the host's again. The inode tables are left unwritten, or the
 kernel would fill the sparse file with 16 GB of them for a disk of 1 TB."""
+JOURNAL = 16 << 20
+"""Bytes; by itself mkfs would take up to 1 GB, which each disk would grow by as it is written."""
 SECONDS = 120.0
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _SUPERBLOCK = 1024  # bytes before it
@@ -83,7 +85,8 @@ def make(image: Path, size: int, owner: tuple[int, int]) -> None:
     half.unlink(missing_ok=True)
     _truncate(half, size)
     options = f"root_owner={owner[0]}:{owner[1]},lazy_itable_init=1,lazy_journal_init=1,nodiscard"
-    _run("mkfs.ext4", "-q", "-F", "-m", "0", "-E", options, str(half))
+    journal = ("-J", f"size={JOURNAL >> 20}") if size > 16 * JOURNAL else ()
+    _run("mkfs.ext4", "-q", "-F", "-m", "0", *journal, "-E", options, str(half))
     half.rename(image)
 
 

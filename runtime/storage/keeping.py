@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from config.storage import StorageSettings
@@ -98,6 +99,8 @@ class Storage:
             with self.disks.lock(folder):
                 if not self._held(folder):
                     shutil.rmtree(self._data / folder, ignore_errors=True)
+                    with suppress(OSError):  # others of the same source are there
+                        (self._data / folder).parent.rmdir()
 
     def _sweep_disk(self, disk_id: str, *, remove: bool) -> None:
         with self.disks.lock(disk_id):
@@ -115,7 +118,6 @@ class Storage:
             found = [disk.id for disk in volumes.all_disks(tx) if disk.space_key == key]
         for disk_id in found:
             self.disks.remove(disk_id)
-        shutil.rmtree(self._data / "shares" / key, ignore_errors=True)
 
     def _held(self, name: str) -> bool:
         with self._ledger.read() as tx:

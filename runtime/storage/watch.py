@@ -10,8 +10,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from config.catalogue import Catalogue
+from runtime.storage import ext4
 from runtime.tools import Tools
 from spaceport.cause import Cause, Failure
 from spaceport.engine import EngineDown, Handle
@@ -73,12 +75,14 @@ class StorageWatch:
             ]
 
     def _with_full_disks(self, occupants: list[Occupant]) -> set[str]:
-        disks, found = self._tools.storage.disks, set()
+        mounted, found = self._tools.storage.disks.mounted(), set()
         for one in occupants:
             scratch = held_scratch(one.replica.holds)
-            filled = None if scratch is None else disks.filled_while_mounted(scratch)
-            if filled is not None and filled.used >= filled.size * FULL:
-                found.add(one.replica.id)
+            if scratch in mounted:
+                # The kernel's word: a superblock tells nothing true while it is being mounted.
+                filled = ext4.filled(Path(mounted[scratch].target))
+                if filled.used >= filled.size * FULL:
+                    found.add(one.replica.id)
         return found
 
 
