@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from spaceport.ledger import mounted, volumes
+from spaceport.ledger import accounts, mounted, volumes
 from spaceport.ledger.volumes import Disk
 from spaceport.names import SpaceKey
 from spaceport.sdk import Sdk
@@ -98,3 +98,13 @@ def test_the_command_shows_gives_and_deletes(site: Site) -> None:
     assert status == 1 and disk_of(site, space.key) is not None  # nobody could be asked
     assert run("space", "storage", "stella/cli", "--delete", "--yes")[0] == 0
     assert disk_of(site, space.key) is None
+
+    site.user("boxer")
+    with site.context.ledger.write() as tx:
+        owner = accounts.by_name(tx, "boxer")
+        assert owner is not None
+        volumes.make_bucket(tx, owner.id, "Cache", "small", 20 << 30)
+    assert "boxer/cache\t20 GB\tNothing is in it yet." in run("bucket", "list")[1]
+    assert run("bucket", "delete", "boxer/none", "--yes")[0] == 1
+    assert run("bucket", "delete", "boxer/cache", "--yes")[0] == 0
+    assert "boxer/cache" not in run("bucket", "list")[1]
