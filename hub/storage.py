@@ -21,6 +21,7 @@ from spaceport.ledger.spaces import Space
 from spaceport.ledger.volumes import Disk
 from spaceport.names import SpaceId
 from spaceport.sdk import Sdk
+from spaceport.statement import micro_dollars
 
 HIDDEN = "hidden"
 """Stands for a source that the viewer may not read."""
@@ -56,7 +57,8 @@ def choose_tier(
 ) -> tuple[Disk, bool]:
     """Raises `Invalid` for an unknown or a smaller tier, and for a static Space."""
     tier = tier_of(context.catalogue, slug)
-    return volumes.set_tier(tx, space, tier.slug, tier.size * GIB, actor_id=actor_id)
+    price = micro_dollars(tier.price)
+    return volumes.set_tier(tx, space, tier.slug, tier.size * GIB, price=price, actor_id=actor_id)
 
 
 def set_volumes(

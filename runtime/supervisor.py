@@ -34,8 +34,8 @@ from spaceport.ledger import Ledger, grants, spaces
 from spaceport.ledger.columns import now
 from spaceport.ledger.database import Tx
 from spaceport.ledger.overview import restless
-from spaceport.ledger.spaces import Space
 from spaceport.ledger.replicas import Replica
+from spaceport.ledger.spaces import Space
 from spaceport.names import SpaceKey
 from spaceport.pools import Pools
 from spaceport.statement import micro_dollars

@@ -102,7 +102,7 @@ def needs_of(tx: Tx, view: Overview, sources: Sources) -> Needs:
     for volume in view.volumes:
         try:
             if volume.kind is Kind.BUCKET:
-                disk = volumes.get(tx, volume.source_key)
+                disk = _bucket_of(tx, view.space, volume)
                 disks.append(DiskNeed(disk, volume.mount_path, volume.read_only))
             else:
                 source = readable_source(tx, volume)
@@ -112,6 +112,14 @@ def needs_of(tx: Tx, view: Overview, sources: Sources) -> Needs:
         except SpaceportError as error:
             raise VolumeRefused(volume, str(error)) from error
     return Needs(tuple(disks), tuple(shares))
+
+
+def _bucket_of(tx: Tx, space: Space, volume: Volume) -> Disk:
+    """A Space that was given to somebody else leaves its former owner's buckets behind."""
+    disk = volumes.get(tx, volume.source_key)
+    if disk.owner_id != space.owner_id or disk.deleted_at is not None:
+        raise NotFound("The bucket does not belong to the Space's owner any more.")
+    return disk
 
 
 def readable_source(tx: Tx, volume: Volume) -> Space:

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 
 from spaceport.errors import Conflict, Invalid, NotFound
-from spaceport.ledger import spaces
+from spaceport.ledger import spaces, usage
 from spaceport.ledger.columns import now
 from spaceport.ledger.database import Tx
 from spaceport.ledger.spaces import Space
@@ -83,11 +83,18 @@ def of_space(tx: Tx, key: SpaceKey) -> Disk | None:
 
 
 def set_tier(
-    tx: Tx, space: Space, tier: str, size: int, *, actor_id: str | None = None
+    tx: Tx,
+    space: Space,
+    tier: str,
+    size: int,
+    *,
+    price: int = 0,
+    actor_id: str | None = None,
 ) -> tuple[Disk, bool]:
     """Give the Space storage of `size` bytes, or let its storage grow to that (4.5.3).
 
-    Also whether anything changed; then the app restarts with it. Raises `Invalid` for a smaller
+    `price`: micro-dollars a month, charged until it is deleted (4.5.4). Also gives whether
+    anything changed; then the app restarts with it. Raises `Invalid` for a smaller
     size, a static Space, or where a volume has its place.
     """
     if space.sdk is Sdk.STATIC:
@@ -111,6 +118,7 @@ def set_tier(
         tx.execute(update(disks).where(here).values(tier=tier, size=size))
     else:
         _add(tx, space.owner_id, tier, size, space_key=space.key)
+    usage.storage_kept(tx, space.key, tier, price)
     spaces.settings_changed(tx, space.key, actor_id=actor_id, storage=tier)
     made = of_space(tx, space.key)
     if made is None:
@@ -128,8 +136,15 @@ def remove(tx: Tx, key: SpaceKey, *, actor_id: str | None = None) -> Disk:
     if found is None:
         raise Invalid("This Space has no persistent storage.")
     tx.execute(update(disks).where(disks.c.id == found.id).values(deleted_at=now()))
+    usage.storage_given_up(tx, key)
     spaces.settings_changed(tx, key, actor_id=actor_id, storage=None)
     return found
+
+
+def moved(tx: Tx, key: SpaceKey, owner_id: str) -> None:
+    """The Space, and with it its storage, belongs to `owner_id` now."""
+    tx.execute(update(disks).where(disks.c.space_key == key).values(owner_id=owner_id))
+    usage.storage_changed_hands(tx, key)
 
 
 def bucket(tx: Tx, owner_id: str, name: str) -> Disk | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,14 @@ from hub.sources import RepositorySources
 from hub.storage import check_mount_path
 from runtime.storage.needs import VolumeRefused, needs_of
 from spaceport.errors import Invalid, NotFound
-from spaceport.ledger import spaces, volumes
+from spaceport.ledger import moves, spaces, usage, volumes
 from spaceport.ledger.overview import overview
 from spaceport.sdk import Sdk
 from tests.hub.conftest import Hub
 from tests.hub.wire import Answer
 
 _numbers = itertools.count()
+EVER = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 
 
 def ask(hub: Hub, method: str, id: str, call: str, body: object = None, who: str = "sto") -> Answer:
@@ -59,6 +61,37 @@ def _version(hub: Hub, id: str) -> int:
         found = spaces.by_id(tx, spaces.SpaceId.parse(id))
     assert found is not None
     return found.settings_version
+
+
+@pytest.mark.req("4.5.4")
+def test_it_is_charged_by_the_month_until_it_is_deleted_and_to_whoever_owns_it(hub: Hub) -> None:
+    id = new(hub)
+    other = hub.user("sto-heir")
+    ledger = hub.context.ledger
+
+    def charged() -> list[tuple[str, int, str, bool]]:
+        with ledger.read() as tx:
+            found = usage.of_space(tx, key, EVER[0], EVER[1])
+        return [(one.slug, one.price, one.owner_id, one.ended_at is None) for one in found]
+
+    with ledger.read() as tx:
+        space = spaces.by_id(tx, spaces.SpaceId.parse(id))
+    assert space is not None
+    key, owner = space.key, space.owner_id
+    ask(hub, "POST", id, "storage", {"tier": "small"})
+    ask(hub, "POST", id, "storage", {"tier": "medium"})
+    assert charged() == [("small", 5_000_000, owner, False), ("medium", 25_000_000, owner, True)]
+    volume = {"type": "bucket", "source": "sto/cache", "mountPath": "/cache"}
+    ask(hub, "PUT", id, "volumes", {"volumes": [volume]})
+    with ledger.write() as tx:
+        moves.move(tx, space, other.id, space.id.name)
+        moved = volumes.of_space(tx, key)
+        assert moved is not None and moved.owner_id == other.id
+        with pytest.raises(VolumeRefused, match="does not belong"):
+            needs_of(tx, overview(tx, key), RepositorySources(hub.context))
+    assert charged()[-1] == ("medium", 25_000_000, other.id, True)
+    ask(hub, "DELETE", f"sto-heir/{space.id.name}", "storage", who="sto-heir")
+    assert [row[-1] for row in charged()] == [False] * 3
 
 
 @pytest.mark.req("4.5.7", "3.5.2")

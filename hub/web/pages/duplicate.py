@@ -93,7 +93,7 @@ async def _page(
         owners=owners,
         visibilities=VISIBILITIES,
         flavors=known,
-        tiers=catalogue.storage if view.disk is not None else (),
+        tiers=visit.context.catalogue.storage if view.disk is not None else (),
         suggested=next((each for each in known if each.slug == suggested), None),
         suggested_name=suggested or "",
         variables=shown,

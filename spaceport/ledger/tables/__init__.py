@@ -48,6 +48,6 @@ __all__ = [
     "tokens",
     "usage",
     "variables",
-    "waiting",
     "volumes",
+    "waiting",
 ]
