@@ -103,7 +103,6 @@ class Creation:
             memory_events=group.memory_events if group is not None else None,
             log_size=self._settings.log_size,
             nofile=self._settings.nofile,
-            hidden=str(self._store.disks),
         )
 
     def _resolv_conf(self, folder: Path, network: Network) -> Path | None:

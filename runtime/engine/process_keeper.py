@@ -15,6 +15,7 @@ import ctypes
 import fcntl
 import json
 import os
+import re
 import resource
 import select
 import signal
@@ -28,6 +29,7 @@ from typing import Any
 NEWNS, NEWUSER, NEWNET = 0x20000, 0x10000000, 0x40000000
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 MNT_DETACH = 2
+DISK = re.compile(r"/volumes/[^/]+/root$")  # where the disks of Spaces are mounted
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
@@ -137,11 +139,11 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def stage(sources: list[str], place: str, hidden: str) -> None:
+def stage(sources: list[str], place: str) -> None:
     """Make every source reachable below `place` for a user who may not walk to where it is.
 
-    In a mount namespace of this process alone; done by root before it gives up its rights. Disks
-    mounted below `hidden` are other Spaces': as long as any namespace has them they stay in use.
+    In a mount namespace of this process alone; done by root before it gives up its rights. It has
+    copies of all mounts, and as long as any namespace has a Space's disk, that stays in use.
     """
     call("unshare", NEWNS)
     call("mount", b"none", b"/", None, MS_REC | MS_PRIVATE, None)
@@ -158,7 +160,7 @@ def stage(sources: list[str], place: str, hidden: str) -> None:
         os.close(descriptor)
     for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
         mounted = line.split()[4].encode().decode("unicode_escape")
-        if hidden and mounted.startswith(f"{hidden}/"):
+        if DISK.search(mounted):
             libc.umount2(mounted.encode(), MNT_DETACH)
 
 
@@ -182,7 +184,7 @@ def become(launch: dict[str, Any], info: int) -> None:
     if launch["nice"]:
         os.nice(launch["nice"])
     if launch["staged"]:
-        stage(launch["staged"], launch["stage"], launch["hidden"])
+        stage(launch["staged"], launch["stage"])
     if launch["uid"] is not None:
         os.setgroups([])
         os.setresgid(launch["uid"], launch["uid"], launch["uid"])

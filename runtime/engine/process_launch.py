@@ -48,7 +48,6 @@ class Place:
     log_size: int = 10 * 1024**2
     nofile: int = 16384
     shared_network: bool = False
-    hidden: str = ""  # the folder of all Spaces' disks
 
 
 def launch(spec: ContainerSpec, place: Place, tools: Tools) -> dict[str, Any]:
@@ -62,7 +61,6 @@ def launch(spec: ContainerSpec, place: Place, tools: Tools) -> dict[str, Any]:
         "log_size": place.log_size,
         "uid": place.uid,
         "stage": STAGE,
-        "hidden": place.hidden,
     }
     if not tools.bwrap:
         command, env, cwd = plain(spec, place)

@@ -73,11 +73,6 @@ class ProcessStore:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     @property
-    def disks(self) -> Path:
-        """Where Spaces' disks are mounted on the host (`runtime.storage.disks`)."""
-        return self._root.parent / "volumes"
-
-    @property
     def containers_folder(self) -> Path:
         return self._containers
 

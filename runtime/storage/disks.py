@@ -10,6 +10,7 @@ Nothing is held in memory but locks: the mounts of the machine say what is mount
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import threading
@@ -21,6 +22,8 @@ from runtime.engine.usage import bytes_below
 from runtime.storage import ext4
 from runtime.storage.ext4 import DiskError, Filled
 from spaceport.errors import Unavailable
+
+logger = logging.getLogger(__name__)
 
 OWNER = (1000, 1000)  # the user of every app (`container_spec.APP_USER`)
 IMAGE, ROOT = "disk.img", "root"
@@ -135,8 +138,9 @@ class Disks:
             ext4.unmount(root)
         if ext4.mounted_at(root) is None:
             device = ext4.attached(image)
-            if device is not None:  # somebody has it mounted where we cannot see; it grows later
+            if device is not None:  # somebody has it mounted where we cannot see
                 ext4.mount_device(device, root)
+                self._grow_mounted(image, device, size)
             else:
                 ext4.grow(image, size)
                 ext4.mount(image, root)
@@ -144,6 +148,13 @@ class Disks:
             root.chmod(0o777)  # with user namespaces the engine's user 1000 is another one here
         self.keep_reserve()
         return root
+
+    def _grow_mounted(self, image: Path, device: str, size: int) -> None:
+        if image.stat().st_size < size:
+            try:
+                ext4.grow_mounted(image, device, size)
+            except DiskError as error:
+                logger.warning("%s grows at a later start: %s", image, error)
 
     def _make_folders(self, place: Path) -> None:
         """Nobody but us may walk to a disk. What lies below a mount point belongs to root and

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from spaceport.errors import SpaceportError
 
-PROGRAMS = ("mkfs.ext4", "resize2fs", "e2fsck", "mount", "umount")
+PROGRAMS = ("mkfs.ext4", "resize2fs", "e2fsck", "losetup", "mount", "umount")
 OPTIONS = "loop,nosuid,nodev,noatime,discard,noinit_itable"
 """`discard`: what an app deletes is the host's again. The inode tables are left unwritten, or the
 kernel would fill the sparse file with 16 GB of them for a disk of 1 TB."""
@@ -94,7 +94,7 @@ def grow(image: Path, size: int) -> None:
     """Make it `size` bytes if it is smaller; it must not be mounted or attached anywhere.
 
     Not while mounted: the kernel lets only CAP_SYS_RESOURCE do that, which root in a container or
-    on a hardened host often lacks; and an app's own restart is the moment anyway.
+    on a hardened host often lacks; and the restart of the app is a good moment.
     """
     if image.stat().st_size < size:
         _truncate(image, size)
@@ -102,6 +102,14 @@ def grow(image: Path, size: int) -> None:
     if superblock_of(image).length + rest < size:
         _run("e2fsck", "-f", "-p", str(image), fine=(0, 1))
         _run("resize2fs", str(image))
+
+
+def grow_mounted(image: Path, device: str, size: int) -> None:
+    """The same for one that is mounted; only where the kernel allows us that."""
+    if image.stat().st_size < size:
+        _truncate(image, size)
+    _run("losetup", "-c", f"/dev/{device}")
+    _run("resize2fs", f"/dev/{device}")
 
 
 def mount(image: Path, target: Path) -> None:
