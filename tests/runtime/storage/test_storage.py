@@ -13,6 +13,7 @@ from spaceport.ledger import rollback, spaces
 from spaceport.names import SpaceKey
 from spaceport.stage import Wanted
 from tests.runtime.storage.conftest import MIB, StorageWorld, app
+from tests.runtime.test_adoption import supervisor_process
 from tests.waiting import aeventually
 
 pytestmark = pytest.mark.engine
@@ -221,3 +222,28 @@ async def test_where_no_disk_can_be_mounted_it_is_said_or_a_folder_is_given(
     await aeventually(lambda: stored.stage(key) != "RUNNING")
     await stored.serves(key, "one")
     assert await stored.ask(key, READ) == "precious"
+
+
+@pytest.mark.req("DUR-05", "RUN-10")
+@pytest.mark.parametrize(
+    "point", ["runtime:after-replica-row", "runtime:after-mounts", "runtime:after-engine-start"]
+)
+async def test_kill_9_at_each_step_of_a_swap_loses_no_file_and_leaves_no_mount(
+    stored: StorageWorld, point: str
+) -> None:
+    if stored.engine.name != "docker":
+        pytest.skip("the supervisor of this test has Docker")
+    key = await with_storage(stored)
+    await stored.ask(key, WRITE)
+    await stored.stop()
+    stored.push(key, app("two"))
+    with supervisor_process(stored, f"{point}=exit") as process:
+        await aeventually(lambda: process.poll() is not None)
+    stored.start()
+    await stored.serves(key, "two")
+    assert await stored.ask(key, READ) == "precious"
+    await stored.settled(key, 1)
+    assert len(stored.mounted()) == 1
+    stored.delete(key)
+    await aeventually(lambda: not stored.mounted())
+    await aeventually(lambda: not list((stored.data / "volumes").iterdir()))
