@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from config.storage import StorageSettings
+
 MIB = 1024**2
 DAY = 86_400
 
@@ -125,6 +127,7 @@ class RuntimeSettings(BaseModel):
     crash: CrashSettings = CrashSettings()
     placement: PlacementSettings = PlacementSettings()
     container: ContainerSettings = ContainerSettings()
+    storage: StorageSettings = StorageSettings()
     sleep_free: int | None = Field(
         2 * DAY, ge=1, description="Idle seconds after which free hardware sleeps; None: never."
     )

@@ -40,6 +40,7 @@ from hub.origins import Origins
 from hub.parts import Installation, open_installation
 from hub.refused import ENGINE
 from hub.single import only_server
+from hub.sources import RepositorySources
 from hub.ssh import SshRoom, Taken, start_ssh
 from hub.web import add_web
 from hub.xet import add_xet
@@ -127,6 +128,7 @@ class Server:
             publish=self._publish,
             traffic=self._proxy,
             cleanup=self._clean_up,
+            sources=RepositorySources(context),
         )
         self._worker = make_worker(
             data=settings.data,

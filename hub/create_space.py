@@ -7,7 +7,7 @@ which the janitor removes (`hub.janitor`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -16,6 +16,7 @@ from gitserver.building import Signature
 from hub.context import HubContext
 from hub.creations import creating
 from hub.hardware import check_flavor, check_sleep
+from hub.storage import Asked, choose_tier, set_volumes
 from spaceport.actor import Actor
 from spaceport.authorize import Action, Namespace, authorize
 from spaceport.card import read_card
@@ -64,6 +65,8 @@ class NewSpace:
     color_to: str = ""
     variables: tuple[Setting, ...] = ()
     secrets: tuple[Setting, ...] = ()
+    storage_tier: str = ""
+    volumes: tuple[Asked, ...] = ()
 
 
 def create_space(context: HubContext, actor: Actor, wanted: NewSpace) -> Space:
@@ -163,7 +166,24 @@ def _enter(
     if wanted.sleep is not None:
         spaces.set_sleep(tx, key, wanted.sleep, actor_id=actor.id)
     enter_settings(tx, context, actor, key, wanted.variables, wanted.secrets)
+    enter_storage(tx, context, actor, key, wanted.storage_tier, wanted.volumes)
     return spaces.get(tx, key)
+
+
+def enter_storage(
+    tx: Tx,
+    context: HubContext,
+    actor: Actor,
+    key: SpaceKey,
+    tier: str,
+    asked: Sequence[Asked],
+) -> None:
+    """Give a new Space its storage and volumes. Raises `Invalid` naming the rule broken."""
+    space = spaces.get(tx, key)
+    if tier:
+        choose_tier(tx, context, space, tier, actor_id=actor.id)
+    if asked:
+        set_volumes(tx, context, actor, space, asked)
 
 
 def enter_settings(

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from config.catalogue import FREE_FLAVOR
 from hooks.head import note_head
 from hub.context import HubContext
-from hub.create_space import Setting, enter_settings, owner_for
+from hub.create_space import Setting, enter_settings, enter_storage, owner_for
 from hub.creations import creating
 from hub.hardware import check_flavor, check_sleep
 from hub.large_links import copy_large_links
+from hub.storage import Asked, tier_of
 from spaceport.actor import Actor
 from spaceport.authorize import Action, SpaceResource, authorize
-from spaceport.errors import Forbidden, Invalid, NotFound
+from spaceport.errors import Forbidden, NotFound
 from spaceport.failpoints import failpoint
 from spaceport.ledger import Tx, egress, spaces, variables
 from spaceport.ledger.origins import Origin
@@ -31,7 +32,7 @@ class Copy:
     """What a person asks for. `owner` is the name of an account; `sleep` in seconds, -1 never.
 
     `variables` are added to those of the source and override them; a secret without a value is
-    not set. `storage_tier`: none can be had yet.
+    not set. The copy's storage is empty: what is in that of the source stays there.
     """
 
     owner: str
@@ -42,6 +43,7 @@ class Copy:
     storage_tier: str = ""
     variables: tuple[Setting, ...] = ()
     secrets: tuple[Setting, ...] = ()
+    volumes: tuple[Asked, ...] = ()
 
 
 def duplicate_space(context: HubContext, actor: Actor, source_id: SpaceId, wanted: Copy) -> Space:
@@ -52,10 +54,7 @@ def duplicate_space(context: HubContext, actor: Actor, source_id: SpaceId, wante
     """
     check_space_name(wanted.name)
     if wanted.storage_tier:
-        raise Invalid(
-            "This server has no persistent storage for Spaces yet.",
-            hint="Leave the storage tier out; the copy then has none.",
-        )
+        tier_of(context.catalogue, wanted.storage_tier)
     if wanted.sleep is not None:
         check_sleep(wanted.sleep)
     with context.ledger.read() as tx:
@@ -121,6 +120,7 @@ def _enter(
     hidden = [entry for entry in wanted.secrets if entry.value]
     enter_settings(tx, context, actor, key, _variables(tx, source.key, wanted, hidden), hidden)
     egress.set_(tx, key, egress.of(tx, source.key), actor_id=actor.id)
+    enter_storage(tx, context, actor, key, wanted.storage_tier, wanted.volumes)
     quota = context.large.quota
     copy_large_links(tx, source.key, key, named, quota, actor_id=actor.id)
     return spaces.get(tx, key)

@@ -7,14 +7,15 @@ was decided on an older view does nothing wrong.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runtime import diagnosis, steps
-from runtime.container_spec import Inputs, container_spec
+from runtime.container_spec import Inputs, container_spec, with_mounts
 from runtime.facts import grant
 from runtime.freezer import ready_again
 from runtime.placement import NoRoom, Placement
 from runtime.prices import price_now
+from runtime.storage.needs import Needs, VolumeRefused, needs_of
 from runtime.tools import Tools
 from spaceport.cause import Cause, Failure
 from spaceport.engine import ContainerSpec, EngineDown
@@ -22,6 +23,7 @@ from spaceport.errors import SpaceportError
 from spaceport.failpoints import failpoint
 from spaceport.ledger import builds, egress, releases, replicas, secrets, spaces, variables, waiting
 from spaceport.ledger.database import Tx
+from spaceport.ledger.overview import overview
 from spaceport.ledger.releases import Release
 from spaceport.ledger.replicas import Replica
 from spaceport.names import SpaceKey
@@ -81,10 +83,15 @@ def start(tools: Tools, key: SpaceKey, release_id: str) -> Started | None:
         planned = _plan(tx, tools, key, releases.get(tx, release_id))
     if planned is None:
         return None
-    replica, spec = planned
+    replica, spec, needs = planned
     failpoint("runtime:after-replica-row")
     if isinstance(spec, Failure):
         return Started(replica, spec)
+    try:
+        spec = with_mounts(spec, tools.storage.mounts(needs))
+    except (SpaceportError, OSError) as error:
+        return Started(replica, diagnosis.of_storage(error))
+    failpoint("runtime:after-mounts")
     try:
         handle = tools.engine.start(spec)
     except EngineDown:
@@ -106,6 +113,7 @@ def gone(tools: Tools, replica_id: str) -> None:
 def purge(tools: Tools, key: SpaceKey) -> None:
     """Files first: the row is what makes us come back if this fails half way."""
     tools.cleanup(key)
+    tools.storage.remove_of(key)
     failpoint("runtime:before-purge")
     with tools.ledger.write() as tx:
         spaces.purge(tx, key)
@@ -202,13 +210,15 @@ def _move(tx: Tx, replica: Replica, state: ReplicaState, failure: Failure | None
 
 def _plan(
     tx: Tx, tools: Tools, key: SpaceKey, release: Release
-) -> tuple[Replica, ContainerSpec | Failure] | None:
-    """Place it and note it in the same transaction: two lanes never get the same room."""
+) -> tuple[Replica, ContainerSpec | Failure, Needs] | None:
+    """Place it and note it in the same transaction: two lanes never get the same room, and what
+    the replica mounts is not taken away meanwhile."""
     placement = grant(tx, release, tools)
     if isinstance(placement, NoRoom):
         waiting.enter(tx, key, release.flavor)
         return None
     waiting.leave(tx, key)
+    needs, refused = _needs(tx, tools, key, release)
     replica = replicas.create(
         tx,
         key,
@@ -217,8 +227,20 @@ def _plan(
         port=release.artifact.port,
         placement=placement.to_json(),
         price=price_now(tx, tools.catalogue, key, release.flavor),
+        holds=needs.holds,
     )
-    return replica, _spec(tx, tools, release, replica, placement)
+    return replica, refused or _spec(tx, tools, release, replica, placement), needs
+
+
+def _needs(tx: Tx, tools: Tools, key: SpaceKey, release: Release) -> tuple[Needs, Failure | None]:
+    try:
+        needs = needs_of(tx, overview(tx, key), tools.storage.sources)
+    except VolumeRefused as error:
+        return Needs(), diagnosis.of_volume(error.volume.mount_path, error)
+    disk = tools.catalogue.flavor(release.flavor).disk_bytes
+    if tools.host.one_user and release.artifact.read_only_root:
+        needs = replace(needs, scratch=tools.storage.scratch_need(disk, release.artifact.home))
+    return needs, None
 
 
 def _spec(

@@ -6,8 +6,8 @@ reaches an app (RUN-04).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from config.catalogue import Flavor
@@ -85,7 +85,7 @@ def container_spec(inputs: Inputs) -> ContainerSpec:
         network=NETWORKS[inputs.egress.preset],
         egress=inputs.egress.destinations,
         gpus=inputs.placement.gpus,
-        limits=_limits(inputs.placement, inputs.settings),
+        limits=_limits(inputs.placement, inputs.flavor, inputs.settings),
         labels={
             LABEL_INSTANCE: inputs.instance,
             LABEL_SPACE: inputs.space.key,
@@ -93,6 +93,13 @@ def container_spec(inputs: Inputs) -> ContainerSpec:
             LABEL_REPLICA: inputs.replica_id,
         },
     )
+
+
+def with_mounts(spec: ContainerSpec, mounts: Sequence[Mount]) -> ContainerSpec:
+    """With storage; what is mounted takes the place of a temporary file system."""
+    targets = {mount.target for mount in mounts}
+    tmpfs = tuple(one for one in spec.tmpfs if one.target not in targets)
+    return replace(spec, mounts=(*spec.mounts, *mounts), tmpfs=tmpfs)
 
 
 def container_name(replica_id: str) -> str:
@@ -165,11 +172,12 @@ def _tmpfs(
     )
 
 
-def _limits(placement: Placement, settings: ContainerSettings) -> Limits:
+def _limits(placement: Placement, flavor: Flavor, settings: ContainerSettings) -> Limits:
     return Limits(
         cpus=placement.cpus,
         memory=placement.memory,
         pids=settings.pids,
         shm=min(settings.shm, placement.memory // 2),
         nofile=settings.nofile,
+        disk=flavor.disk_bytes,
     )

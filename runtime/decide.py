@@ -92,6 +92,9 @@ class _Deciding:
             return steps.Adopt(replica.id, container.handle)
         if container.state is ContainerState.EXITED:
             return None if seen.end is None else self._ended(replica, seen.end)
+        draining = replica.state is ReplicaState.DRAINING
+        if seen.evicted is not None and not draining:
+            return steps.Fail(replica.release_id, seen.evicted, replica.id, ended=False)
         return ladder.disagreement(replica, container.state) or self._overdue(replica, seen)
 
     def _ended(self, replica: Replica, end: End) -> Step:
@@ -233,10 +236,14 @@ class _Deciding:
         return (serving or own)[-1:]
 
     def _must_make_way(self, candidate: Release | None) -> bool:
-        """A host that cannot hold both versions runs one after the other (8.2.3)."""
-        room = self.view.room
-        waits = candidate is not None and not self._best_of(candidate)
-        return waits and room.failure is not None and room.without_own and self.view.engine_up
+        """What cannot run beside the next version runs before it (8.2.3): on a host that cannot
+        hold both, or where both would write to one disk."""
+        room, up = self.view.room, self.view.engine_up
+        if candidate is None or self._best_of(candidate) or not up:
+            return False
+        if room.failure is not None:
+            return room.without_own
+        return bool(self.view.writers)
 
     def _stop_when_drained(self, replica: Replica) -> None:
         if not self.view.engine_up or replica.handle is None:
@@ -248,7 +255,7 @@ class _Deciding:
         least = stop.drain_least if replica.ready_at else 0.0
         most = max(least, stop.drain if self.wanted else stop.drain_end)
         idle = seen.in_flight == 0
-        if not replica.ready_at or seen.draining_for >= (least if idle else most):
+        if seen.evicted or not replica.ready_at or seen.draining_for >= (least if idle else most):
             frozen = container.state is ContainerState.FROZEN
             self.steps.append(steps.Stop(replica.id, replica.handle, frozen))
         else:
@@ -273,7 +280,8 @@ class _Deciding:
         if self._backing_off(release):
             return None
         if view.room.failure is None:
-            self.steps.append(steps.Start(release.id))
+            if not view.writers:
+                self.steps.append(steps.Start(release.id))
             return None
         if view.room.lasting:
             self.steps.append(steps.Fail(release.id, view.room.failure))

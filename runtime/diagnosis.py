@@ -5,6 +5,7 @@ Nothing is certain here but the exit code; the causes are ordered from sure sign
 
 from __future__ import annotations
 
+import errno
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -66,6 +67,19 @@ def of_refusal(text: str) -> Failure:
     if last_words.command_is_missing(text):
         return Failure(Cause.COMMAND_NOT_FOUND, {"problem": words})
     return Failure(Cause.START_FAILED, {"problem": words})
+
+
+def of_storage(error: Exception) -> Failure:
+    """The cause when the disks of a Space are not to be had."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return Failure(Cause.STORAGE_UNAVAILABLE, {"problem": "the server's disk is full"})
+    return Failure(Cause.STORAGE_UNAVAILABLE, {"problem": last_words.short(str(error))})
+
+
+def of_volume(path: str, error: Exception) -> Failure:
+    return Failure(
+        Cause.VOLUME_UNAVAILABLE, {"path": path, "problem": last_words.short(str(error))}
+    )
 
 
 def of_silence(findings: Findings, expected: Expectations) -> Failure:

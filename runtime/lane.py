@@ -18,6 +18,7 @@ from runtime.tools import Tools
 from runtime.use import use_of
 from runtime.view import End, Sighting, View
 from runtime.watches import Watches
+from spaceport.cause import Failure
 from spaceport.engine import (
     LABEL_REPLICA,
     LABEL_SPACE,
@@ -54,6 +55,7 @@ class Lane:
         self._draining: dict[str, float] = {}  # replica id → time of the loop
         self._refused: dict[str, End] = {}  # replica id → the engine would not start it
         self._unfreezable: dict[str, str] = {}  # replica id → why the engine would not freeze it
+        self._evicted: dict[str, Failure] = {}  # replica id → it fills the host's disk
         self._stopping: dict[str, asyncio.Task[None]] = {}  # by replica id
 
     def poke(self) -> None:
@@ -63,6 +65,11 @@ class Lane:
         self._wake.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
+
+    def evict(self, replica_id: str, failure: Failure) -> None:
+        """Stop a replica that does the host harm."""
+        self._evicted[replica_id] = failure
+        self.poke()
 
     @property
     def idle(self) -> bool:
@@ -173,11 +180,13 @@ class Lane:
             draining_for=loop.time() - since,
             in_flight=self._tools.traffic.in_flight(replica.id),
             unfreezable=replica.id in self._unfreezable,
+            evicted=self._evicted.get(replica.id),
         )
         return seen if watch is None else watch.sight(seen)
 
     def _forget_all_but(self, living: dict[str, Replica]) -> None:
-        memories: tuple[dict[str, Any], ...] = (self._draining, self._refused, self._unfreezable)
+        memories: list[dict[str, Any]] = [self._draining, self._refused]
+        memories += [self._unfreezable, self._evicted]
         for memory in memories:
             for replica_id in memory.keys() - living.keys():
                 del memory[replica_id]
@@ -253,7 +262,8 @@ class Lane:
             watch.dismissed = True
         try:
             tools.traffic.cut(step.replica_id)
-            await tools.pools.follow(act.stop, tools, step, tools.settings.stop.grace)
+            grace = 0.0 if step.replica_id in self._evicted else tools.settings.stop.grace
+            await tools.pools.follow(act.stop, tools, step, grace)
             if watch is not None:
                 await watch.finished(LOG_PATIENCE)
             await tools.pools.run("engine", tools.engine.remove, step.handle)

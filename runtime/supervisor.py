@@ -23,7 +23,11 @@ from runtime.placement import Capacity
 from runtime.prices import price_now
 from runtime.proxy.routes import Route
 from runtime.publisher import Publish, Publisher
+from runtime.storage.keeping import Storage
+from runtime.storage.needs import Sources
+from runtime.storage.watch import StorageWatch
 from runtime.tools import Host, NoTraffic, Secrets, Tools, TrafficSource
+from spaceport.cause import Failure
 from spaceport.engine import LABEL_REPLICA, LABEL_SPACE, Engine, EngineDown, Handle
 from spaceport.errors import SpaceportError
 from spaceport.follower import Follower
@@ -31,6 +35,7 @@ from spaceport.ledger import Ledger, grants, spaces
 from spaceport.ledger.columns import now
 from spaceport.ledger.database import Tx
 from spaceport.ledger.overview import restless
+from spaceport.ledger.replicas import Replica
 from spaceport.ledger.spaces import Space
 from spaceport.names import SpaceKey
 from spaceport.pools import Pools
@@ -64,10 +69,11 @@ class Supervisor:
         publish: Publish,
         traffic: TrafficSource | None = None,
         cleanup: Callable[[SpaceKey], None] = _nothing_to_clean,
+        sources: Sources | None = None,
     ) -> None:
         """`publish` takes each new table of routes, on the loop. `cleanup` removes what a deleted
         Space left on disk before its row goes; it blocks and may be called again. `space_host`
-        turns a host label into the public host."""
+        turns a host label into the public host; `sources` gives the files of volumes."""
         self._publisher = Publisher(ledger, pools, engine, publish, data=data, hub_url=hub_url)
         self._host = Host()
         self._tools = Tools(
@@ -85,6 +91,7 @@ class Supervisor:
             secrets=secrets,
             cleanup=cleanup,
             room_made=self._room_made,
+            storage=Storage(ledger, data, settings.storage, sources),
             host=self._host,
             began=time.time(),
         )
@@ -95,11 +102,16 @@ class Supervisor:
     def freezer(self) -> Freezer:
         return self._publisher.freezer
 
+    @property
+    def storage(self) -> Storage:
+        return self._tools.storage
+
     async def run(self) -> None:
         """Supervise until cancelled. Apps go on running after that."""
         ended = threading.Event()
         await self._publisher.load()
         watcher = asyncio.create_task(self._hear_from_engine(ended))
+        storage = asyncio.create_task(StorageWatch(self._tools, self._evict).run())
         follower = Follower(
             CURSOR,
             self._tools.ledger,
@@ -113,7 +125,8 @@ class Supervisor:
         finally:
             ended.set()
             watcher.cancel()
-            await asyncio.gather(watcher, *self._errands, return_exceptions=True)
+            storage.cancel()
+            await asyncio.gather(watcher, storage, *self._errands, return_exceptions=True)
             await asyncio.gather(*(lane.close() for lane in self._lanes.values()))
             await self.freezer.close()
             self._lanes.clear()
@@ -181,6 +194,7 @@ class Supervisor:
             info = await self._tools.pools.run("engine", self._tools.engine.probe)
             self._host.capacity = Capacity.of(info, self._tools.settings.gpus or ())
             self._host.can_freeze = info.can_freeze
+            self._host.one_user = info.one_user
 
     async def _owners_of_containers(self) -> set[SpaceKey]:
         """The Spaces of all app containers; one whose Space is unknown is removed here."""
@@ -217,6 +231,10 @@ class Supervisor:
             except Exception:
                 logger.exception("the engine's events cannot be followed")
             await asyncio.sleep(tools.settings.engine_retry)
+
+    async def _evict(self, replica: Replica, failure: Failure) -> None:
+        await self._poke(replica.space_key)
+        self._lanes[replica.space_key].evict(replica.id, failure)
 
     def _room_made(self) -> None:
         for lane in self._lanes.values():

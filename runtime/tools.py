@@ -11,6 +11,7 @@ from config.catalogue import Catalogue
 from config.runtime import RuntimeSettings
 from runtime.placement import Capacity
 from runtime.publisher import Publisher
+from runtime.storage.keeping import Storage
 from spaceport.engine import Engine
 from spaceport.ledger import Ledger
 from spaceport.ledger.database import Tx
@@ -59,6 +60,7 @@ class Host:
 
     capacity: Capacity = field(default_factory=Capacity)
     can_freeze: bool = False
+    one_user: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,5 +81,6 @@ class Tools:
     secrets: Secrets
     cleanup: Callable[[SpaceKey], None]
     room_made: Callable[[], None]  # a replica went: whoever waits for room should look again
+    storage: Storage
     host: Host
     began: float  # Unix time of this process's start

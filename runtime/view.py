@@ -41,6 +41,7 @@ class Sighting:
     draining_for: float = 0.0
     in_flight: int = 0
     unfreezable: bool = False  # the engine refused to freeze it
+    evicted: Failure | None = None  # it takes more of the host's disk than it may
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,13 @@ class View:
 
     def sighting(self, replica: Replica) -> Sighting:
         return self.sightings.get(replica.id, Sighting())
+
+    @property
+    def writers(self) -> tuple[Replica, ...]:
+        """Living replicas that hold a disk which the next one would write to: while there are
+        any, no other may start (4.5, single writer)."""
+        wanted = self.overview.writes_to
+        return tuple(one for one in self.overview.replicas if one.holds & wanted)
 
     @property
     def target(self) -> Release | None:

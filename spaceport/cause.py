@@ -201,6 +201,17 @@ class Cause(Enum):
         "The container engine of this server cannot give out GPUs: {problem}",
         "Ask the administrator: the NVIDIA driver and container toolkit must be installed.",
     )
+    STORAGE_UNAVAILABLE = (
+        Stage.RUNTIME_ERROR,
+        "The Space's storage could not be mounted: {problem}",
+        "Nothing in it is lost. Ask the administrator ('spaceport doctor' tells more), then "
+        "restart the Space.",
+    )
+    VOLUME_UNAVAILABLE = (
+        Stage.CONFIG_ERROR,
+        "The volume at {path} cannot be mounted: {problem}",
+        "Take it out of the Space's volumes, or mend its source, then restart the Space.",
+    )
     START_FAILED = (
         Stage.RUNTIME_ERROR,
         "The app could not be started: {problem}",

@@ -73,6 +73,7 @@ class Limits:
     pids: int | None = 1024
     shm: int | None = None
     nofile: int | None = None
+    disk: int | None = None  # bytes in its own root; where the engine cannot, `written` tells
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,7 @@ class EngineInfo:
     can_pull: bool = False  # a registry is configured or reachable; decided when first tried
     can_freeze: bool = False
     isolates_network: bool = False
+    one_user: bool = False  # the user of every container is the same one on the host
     warnings: tuple[str, ...] = ()
 
 
@@ -246,6 +248,13 @@ class Engine(Protocol):
 
     def usage(self, handle: Handle) -> Usage:
         """Cheap enough for once a second, and does not thaw. Raises `NoSuchContainer`."""
+
+    def written(self) -> Mapping[Handle, int]:
+        """Bytes that each running container of ours has in its own root, written by itself.
+
+        Frozen ones, which write nothing, and those that cannot write there may be left out. Costs
+        a walk over what they wrote: for every few seconds.
+        """
 
     def wait(self, handle: Handle) -> Exit:
         """Block until it has ended. Raises `NoSuchContainer`."""

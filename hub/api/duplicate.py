@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aiohttp import web
 from pydantic import Field
 
@@ -11,6 +9,8 @@ from hub.api.body import Body
 from hub.api.call import Call, answer
 from hub.api.errors import ApiError
 from hub.api.repos import MOST_SETTINGS, Entry, settings_of, visibility_of
+from hub.api.storage import MOST as MOST_VOLUMES
+from hub.api.storage import VolumeEntry
 from hub.create_space import SpaceExists
 from hub.duplicate_space import Copy, duplicate_space
 from spaceport.authorize import REPO_NOT_FOUND
@@ -28,15 +28,13 @@ class Duplicate(Body):
     sleepTimeSeconds: int | None = None
     secrets: list[Entry] = Field(default=[], max_length=MOST_SETTINGS)
     variables: list[Entry] = Field(default=[], max_length=MOST_SETTINGS)
-    volumes: list[dict[str, Any]] = Field(default=[])
+    volumes: list[VolumeEntry] = Field(default=[], max_length=MOST_VOLUMES)
     resourceGroupId: str | None = None  # there are none, and none is needed
 
 
 async def duplicate(call: Call) -> web.StreamResponse:
     """200 with `url`; 409 with the `url` of the Space that has the name."""
     body = await call.body(Duplicate)
-    if body.volumes:
-        raise ApiError(400, "This server has no volumes for Spaces")
     owner, slash, name = body.repository.rpartition("/")
     if not slash:
         if call.actor.account is None:
@@ -48,6 +46,7 @@ async def duplicate(call: Call) -> web.StreamResponse:
         visibility=visibility_of(body.visibility, body.private) or Visibility.PRIVATE,
         sleep=body.sleepTimeSeconds,
         storage_tier=body.storageTier or "",
+        volumes=tuple(entry.asked() for entry in body.volumes),
         variables=settings_of(body.variables),
         secrets=settings_of(body.secrets),
         **({"flavor": body.hardware} if body.hardware else {}),

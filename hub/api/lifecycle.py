@@ -24,11 +24,6 @@ class SleepTime(Body):
     seconds: int
 
 
-async def runtime(call: Call) -> web.StreamResponse:
-    view = await call.read(lambda tx: overview(tx, call.space.key))
-    return answer(runtime_json(call.context, view))
-
-
 async def pause(call: Call) -> web.StreamResponse:
     """Stop it until somebody restarts it. 400 for a static Space, which does not run."""
     _must_run(call)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aiohttp import web
 from pydantic import Field
 
 from hub.api.body import Body
 from hub.api.call import Call, answer
 from hub.api.errors import ApiError
+from hub.api.storage import MOST as MOST_VOLUMES
+from hub.api.storage import VolumeEntry
 from hub.create_space import NewSpace, Setting, SpaceExists, create_space
 from hub.delete_space import delete_space
 from hub.move_space import move_space
@@ -44,7 +44,7 @@ class Create(Body):
     secrets: list[Entry] = Field(default=[], max_length=MOST_SETTINGS)
     variables: list[Entry] = Field(default=[], max_length=MOST_SETTINGS)
     template: str | None = None
-    volumes: list[dict[str, Any]] = Field(default=[])
+    volumes: list[VolumeEntry] = Field(default=[], max_length=MOST_VOLUMES)
     storageTier: str | None = None
     resourceGroupId: str | None = None  # there are none, and none is needed
     region: str | None = None
@@ -104,17 +104,16 @@ async def move(call: Call) -> web.StreamResponse:
 
 def _wanted(call: Call, body: Create) -> NewSpace:
     _must_be_space(body.type)
-    for name, given in (("template", body.template), ("volumes", body.volumes)):
-        if given:
-            raise ApiError(400, f"This server has no {name} for Spaces")
-    if body.storageTier:
-        raise ApiError(400, "This server has no persistent storage for Spaces")
+    if body.template:
+        raise ApiError(400, "This server has no template for Spaces")
     return NewSpace(
         owner=_owner(call, body.name, body.organization),
         name=body.name.rpartition("/")[2],
         sdk=_sdk(body.sdk),
         visibility=visibility_of(body.visibility, body.private) or Visibility.PUBLIC,
         sleep=body.sleepTimeSeconds,
+        storage_tier=body.storageTier or "",
+        volumes=tuple(entry.asked() for entry in body.volumes),
         license=body.license or "",
         short_description=body.short_description or "",
         variables=settings_of(body.variables),

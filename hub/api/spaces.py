@@ -11,7 +11,8 @@ from hub.api.call import Call, answer
 from hub.api.errors import ApiError, revision_not_found
 from hub.api.expand import check_expand
 from hub.api.large import lfs_json
-from hub.api.wire import flavor_json, linked, origin_json, runtime_json, space_json
+from hub.api.storage import seen_runtime
+from hub.api.wire import flavor_json, linked, origin_json, space_json
 from hub.hardware import offered
 from hub.origin_shown import origin_of
 from hub.used_storage import used_storage
@@ -19,7 +20,6 @@ from spaceport.authorize import HIDDEN, SIGN_IN, Action, Denied, SpaceResource, 
 from spaceport.errors import NotFound
 from spaceport.ledger import moves
 from spaceport.ledger.columns import now
-from spaceport.ledger.overview import overview
 from spaceport.ledger.spaces import Space
 
 
@@ -57,8 +57,7 @@ async def full_json(
         if origin is not None:
             shown["originSpace"] = origin_json(origin)
     if wants("runtime"):
-        view = await call.read(lambda tx: overview(tx, space.key))
-        shown["runtime"] = runtime_json(call.context, view)
+        shown["runtime"] = await call.read(lambda tx: seen_runtime(tx, call))
     if wants("usedStorage"):
         shown["usedStorage"] = await call.git(used_storage, call.context, space)
     if revision is not None and wants("siblings"):

@@ -39,7 +39,7 @@ def runtime_json(context: HubContext, view: Overview) -> dict[str, Any]:
             "current": live.flavor if live and serving and not static else None,
             "requested": None if static else space.flavor,
         },
-        "storage": None,
+        "storage": view.disk.tier if view.disk is not None else None,
         "gcTimeout": idle,
         "replicas": {"requested": 1, "current": _replicas(view)},
         "devMode": False,

@@ -25,6 +25,7 @@ from hub.cli import (
     secrets,
     serve,
     spaces,
+    storage,
     tokens,
     users,
 )
@@ -49,9 +50,11 @@ spaces.app.command()(duplicate.duplicate)
 spaces.app.command()(moves.move)
 spaces.app.command()(hardware.hardware)
 spaces.app.command()(network.network)
+spaces.app.command()(storage.storage)
 app.add_typer(spaces.app, name="space")
 app.add_typer(billing.app, name="billing")
 app.add_typer(grants.app, name="grant")
+app.add_typer(storage.buckets, name="bucket")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(git.app, name="git")
 app.command()(doctor.doctor)

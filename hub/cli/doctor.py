@@ -21,9 +21,11 @@ def doctor(
     """Look whether everything is as it must be, and say how to mend what is not."""
     from hub.doctor import CHECKS, Verdict, effective, examine  # loads the engines' libraries
     from hub.doctor_objects import large_objects
+    from hub.doctor_storage import storage
 
     settings = settings_of(data, config)
-    findings = examine(settings, (*CHECKS, large_objects) if objects else CHECKS)
+    checks = (*CHECKS, storage)
+    findings = examine(settings, (*checks, large_objects) if objects else checks)
     for finding in findings:
         say(f"{MARKS[finding.verdict.value]:8} {finding.subject}: {finding.text}")
         if finding.hint:

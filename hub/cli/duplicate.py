@@ -22,6 +22,7 @@ def duplicate(
     to: Annotated[str, typer.Argument(metavar="AUTHOR/NAME", help="The copy.")],
     visibility: Annotated[str, typer.Option(metavar="public|protected|private")] = "private",
     hardware: Annotated[str, typer.Option(help="A flavour of the catalogue.")] = "cpu-basic",
+    storage: Annotated[str, typer.Option(help="A storage tier; none by default.")] = "",
     variable: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Set or override; repeatable.")
     ] = None,
@@ -44,6 +45,7 @@ def duplicate(
             wanted.name,
             visibility=choice(visibility, Visibility),
             flavor=hardware,
+            storage_tier=storage,
             variables=tuple(_variable(text) for text in variable or ()),
             secrets=tuple(_secret(each) for each in secret_env or ()),
         )

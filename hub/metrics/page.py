@@ -19,6 +19,7 @@ from hub.api.errors import framed
 from hub.context import HubContext
 from hub.metrics.from_ledger import QUICK, LedgerFigures
 from hub.metrics.from_proxy import ProxyFigures
+from hub.metrics.of_storage import StorageFigures
 from runtime.proxy.metrics import Metrics
 from spaceport.authorize import Action, Site, authorize
 
@@ -33,6 +34,7 @@ class MetricsPage:
         self._context = context
         self._registry = CollectorRegistry()
         self._figures = LedgerFigures(self._registry, context.ledger)
+        self._storage = StorageFigures(self._registry, context)
         self._thaws = Histogram(
             "spaceport_thaw_seconds",
             "From the first request to a frozen app to its going on.",
@@ -60,6 +62,7 @@ class MetricsPage:
             authorize(actor, Action.ADMINISTER_SITE, Site()).require()
         async with self._one:
             await self._context.pools.run("db", self._figures.read)
+            await self._context.pools.run("files", self._storage.read)
             body = generate_latest(self._registry)
         headers = {"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, "Cache-Control": "no-store"}
         return web.Response(body=body, headers=headers)

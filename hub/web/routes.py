@@ -23,6 +23,7 @@ from hub.web.pages import (
     sign_in,
     space,
     space_settings,
+    storage_settings,
 )
 from hub.web.templating import Templates
 
@@ -77,6 +78,10 @@ def add_web(app: web.Application, context: HubContext) -> None:
     post(f"{_SPACE}/settings/variables/delete", door(space_settings.remove_variable))
     post(f"{_SPACE}/settings/secrets", door(space_settings.set_secret))
     post(f"{_SPACE}/settings/secrets/delete", door(space_settings.remove_secret))
+    post(f"{_SPACE}/settings/storage", door(storage_settings.choose))
+    post(f"{_SPACE}/settings/storage/delete", door(storage_settings.delete))
+    post(f"{_SPACE}/settings/volumes", door(storage_settings.add))
+    post(f"{_SPACE}/settings/volumes/delete", door(storage_settings.remove))
     post(f"{_SPACE}/settings/visibility", door(space_settings.set_visibility))
     post(f"{_SPACE}/settings/copies", door(space_settings.set_copies))
     post(f"{_SPACE}/settings/rollback", door(space_settings.rollback))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -54,6 +55,7 @@ class DockerContainers:
         self._instance = instance
         self._around = around
         self._streams: set[Stream] = set()
+        self._sizes_roots = True  # until the engine refuses a size
 
     def create(self, spec: ContainerSpec, *, keep_log: bool = True) -> Handle:
         """Raises `EngineRefused`. A container of ours of the same name is removed first."""
@@ -70,10 +72,16 @@ class DockerContainers:
 
     def _create(self, spec: ContainerSpec, keep_log: bool) -> Handle:
         around = replace(self._around(), networks=self._networks.names(), keep_log=keep_log)
+        around = replace(around, sizes_roots=around.sizes_roots and self._sizes_roots)
         client = self._connection.client
         name = container_name(self._instance, spec.name)
-        body = create_arguments(spec, around)
-        made = client.create_container_from_config(body, name)
+        try:
+            made = client.create_container_from_config(create_arguments(spec, around), name)
+        except docker.errors.APIError as error:
+            if not around.sizes_roots or "storage-opt" not in str(error.explanation):
+                raise
+            self._sizes_roots = False  # the driver could, but its file system has no quotas
+            return self._create(spec, keep_log)
         return str(made["Id"])
 
     def _remove_namesake(self, name: str) -> bool:
@@ -153,6 +161,14 @@ class DockerContainers:
             with contextlib.suppress(NoSuchContainer):
                 found.append(self._observed(row))
         return found
+
+    def written(self) -> dict[Handle, int]:
+        filters = {"label": label_filters(self._instance, {}), "status": ["running"]}
+        with self._connection.calls():
+            rows = self._connection.call(
+                "GET", "/containers/json", params={"size": 1, "filters": json.dumps(filters)}
+            ).json()
+        return {str(row["Id"]): int(row.get("SizeRw") or 0) for row in rows}
 
     def _observed(self, row: Mapping[str, object]) -> Observed:
         handle = str(row["Id"])

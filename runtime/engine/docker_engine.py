@@ -16,7 +16,7 @@ from runtime.engine.docker_containers import DockerContainers
 from runtime.engine.docker_images import DockerImages
 from runtime.engine.docker_networks import Networks, guarded
 from runtime.engine.docker_probe import probe
-from runtime.engine.docker_spec import Surroundings
+from runtime.engine.docker_spec import Surroundings, sizes_roots
 from runtime.engine.docker_state import address_of, age_of, with_last_line
 from runtime.engine.docker_stream import frames, lines
 from runtime.engine.docker_watch import watch
@@ -69,6 +69,7 @@ class DockerEngine:
             dns=self._settings.dns,
             nofile=self._settings.nofile,
             log_size=self._settings.log_size,
+            sizes_roots=sizes_roots(self._connection.info()),
         )
 
     def _make_parent(self) -> str:
@@ -139,6 +140,9 @@ class DockerEngine:
 
     def usage(self, handle: Handle) -> Usage:
         return self._doors.usage(handle)
+
+    def written(self) -> Mapping[Handle, int]:
+        return self._containers.written()
 
     def wait(self, handle: Handle) -> Exit:
         return self._containers.wait(handle)

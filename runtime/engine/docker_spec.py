@@ -27,6 +27,7 @@ class Surroundings:
     nofile: int = 16384
     log_size: int = 10 * 1024**2
     keep_log: bool = True
+    sizes_roots: bool = False  # whether the storage driver may know how to limit a root
 
 
 def container_name(instance: str, name: str) -> str:
@@ -96,6 +97,8 @@ def _host_config(spec: ContainerSpec, around: Surroundings) -> dict[str, Any]:
     if spec.gpus:
         # `count` would always mean the first ones, whoever has them already (engine.md 2).
         config["DeviceRequests"] = [{"DeviceIDs": list(spec.gpus), "Capabilities": [["gpu"]]}]
+    if limits.disk is not None and around.sizes_roots and not spec.read_only_root:
+        config["StorageOpt"] = {"size": str(limits.disk)}
     if around.cgroup_parent:
         config["CgroupParent"] = around.cgroup_parent
     if around.dns and spec.network is not Network.NONE:
@@ -139,6 +142,17 @@ def _logging(around: Surroundings) -> dict[str, Any]:
         "Type": "json-file",
         "Config": {"max-size": str(max(around.log_size // 2, 1)), "max-file": "2"},
     }
+
+
+def sizes_roots(info: Mapping[str, Any]) -> bool:
+    """Whether this engine's storage driver can hold a container to a size (engine.md 2).
+
+    overlay2 can on XFS with quotas; whether they are on, only a try tells.
+    """
+    status = dict(info.get("DriverStatus") or ())
+    driver = info.get("Driver")
+    overlay = driver == "overlay2" and status.get("Backing Filesystem") == "xfs"
+    return overlay or driver in ("btrfs", "zfs")
 
 
 def same_labels(found: Mapping[str, str] | None, wanted: Mapping[str, str]) -> bool:

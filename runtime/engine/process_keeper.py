@@ -15,6 +15,7 @@ import ctypes
 import fcntl
 import json
 import os
+import re
 import resource
 import select
 import signal
@@ -27,6 +28,8 @@ from typing import Any
 
 NEWNS, NEWUSER, NEWNET = 0x20000, 0x10000000, 0x40000000
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
+MNT_DETACH = 2
+DISK = re.compile(r"/volumes/[^/]+/root$")  # where the disks of Spaces are mounted
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
@@ -139,7 +142,8 @@ def descendants(pid: int) -> list[int]:
 def stage(sources: list[str], place: str) -> None:
     """Make every source reachable below `place` for a user who may not walk to where it is.
 
-    In a mount namespace of this process alone; done by root before it gives up its rights.
+    In a mount namespace of this process alone; done by root before it gives up its rights. It has
+    copies of all mounts, and as long as any namespace has a Space's disk, that stays in use.
     """
     call("unshare", NEWNS)
     call("mount", b"none", b"/", None, MS_REC | MS_PRIVATE, None)
@@ -154,6 +158,10 @@ def stage(sources: list[str], place: str) -> None:
         source = f"/proc/self/fd/{descriptor}".encode()
         call("mount", source, str(target).encode(), None, MS_BIND | MS_REC, None)
         os.close(descriptor)
+    for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
+        mounted = line.split()[4].encode().decode("unicode_escape")
+        if DISK.search(mounted):
+            libc.umount2(mounted.encode(), MNT_DETACH)
 
 
 def memory_file(content: bytes) -> int:

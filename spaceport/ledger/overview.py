@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from sqlalchemy import or_, select
 
 from spaceport.artifact import ArtifactKind
-from spaceport.ledger import builds, releases, replicas, spaces
+from spaceport.ledger import builds, mounted, releases, replicas, spaces, volumes
 from spaceport.ledger.builds import Build
 from spaceport.ledger.database import Tx
+from spaceport.ledger.mounted import Volume
 from spaceport.ledger.releases import Release
 from spaceport.ledger.replicas import Replica
 from spaceport.ledger.spaces import Space
 from spaceport.ledger.tables import spaces as space_rows
+from spaceport.ledger.volumes import Disk, held_disk
 from spaceport.names import SpaceKey
 from spaceport.stage import Wanted
 from spaceport.standing import Facts, Standing, standing
@@ -24,13 +26,22 @@ SERVING = (ReplicaState.READY, ReplicaState.FROZEN)
 
 @dataclass(frozen=True)
 class Overview:
-    """A Space with its newest build and release, the live release, and what runs."""
+    """A Space with its newest build and release, the live release, what runs, what it mounts."""
 
     space: Space
     build: Build | None
     release: Release | None
     live: Release | None
     replicas: tuple[Replica, ...]
+    disk: Disk | None = None
+    volumes: tuple[Volume, ...] = ()
+
+    @property
+    def writes_to(self) -> frozenset[str]:
+        """The disks that a replica started now would write to, as `Replica.holds` names them."""
+        own = {held_disk(self.disk.id)} if self.disk is not None else set()
+        shared = {held_disk(one.source_key) for one in self.volumes if not one.read_only}
+        return frozenset(own | shared)
 
     @property
     def serving(self) -> tuple[Replica, ...]:
@@ -50,6 +61,8 @@ def overview(tx: Tx, key: SpaceKey) -> Overview:
         release=releases.newest(tx, key),
         live=releases.newest(tx, key, ReleaseState.LIVE),
         replicas=tuple(replicas.alive(tx, key)),
+        disk=volumes.of_space(tx, key),
+        volumes=mounted.of(tx, key),
     )
 
 

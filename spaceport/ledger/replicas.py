@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -34,6 +34,7 @@ class Replica:
     created_at: datetime
     ready_at: datetime | None
     gone_at: datetime | None
+    holds: frozenset[str] = frozenset()  # what it mounts: see `volumes.held_disk`
 
 
 def create(
@@ -45,6 +46,7 @@ def create(
     port: int,
     placement: Mapping[str, Any] | None = None,
     price: int = 0,
+    holds: Collection[str] = (),
 ) -> Replica:
     """Note the intention to start one, before the engine is asked: a crash leaves a trace.
 
@@ -61,6 +63,7 @@ def create(
             port=port,
             placement=dict(placement or {}),
             price=price,
+            holds=sorted(holds),
             created_at=now(),
         )
     )
@@ -156,4 +159,5 @@ def _replica(row: Mapping[Any, Any]) -> Replica:
         created_at=row["created_at"],
         ready_at=row["ready_at"],
         gone_at=row["gone_at"],
+        holds=frozenset(row["holds"] or ()),
     )

@@ -112,6 +112,23 @@ def replica_left(tx: Tx, key: SpaceKey, replica_id: str) -> None:
     end(tx, key, Kind.HARDWARE, replica_id)
 
 
+def storage_kept(tx: Tx, key: SpaceKey, tier: str, price: int) -> None:
+    """From now on it keeps that tier, whatever it does; `price` in micro-dollars a month."""
+    begin(tx, key, Kind.STORAGE, tier, price)
+
+
+def storage_given_up(tx: Tx, key: SpaceKey) -> None:
+    end(tx, key, Kind.STORAGE)
+
+
+def storage_changed_hands(tx: Tx, key: SpaceKey) -> None:
+    """The Space has another owner or name now: its storage is charged there from here on."""
+    query = select(usage.c.slug, usage.c.price).where(*_open(key, Kind.STORAGE))
+    row = tx.execute(query).mappings().first()
+    if row is not None:
+        begin(tx, key, Kind.STORAGE, row["slug"], row["price"])
+
+
 def fell_asleep(tx: Tx, key: SpaceKey, flavor: str) -> None:
     """What it saves from now on is what the hardware cost last, if that is still chosen."""
     query = select(usage.c.slug, usage.c.price).where(

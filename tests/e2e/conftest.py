@@ -13,6 +13,7 @@ import pytest
 from config.engine import EngineSettings
 from runtime.engine.base_tree import make_base_tree
 from runtime.engine.choose import choose
+from tests.disks import unmount_below
 from tests.e2e.server import Server
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +50,7 @@ def remove_leftovers(server: Server) -> None:
     if kind == "docker":
         remove_images(instance)
     engine.close(remove=True)
+    unmount_below(server.data)
 
 
 def remove_images(instance: str) -> None:

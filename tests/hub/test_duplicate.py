@@ -141,12 +141,15 @@ def test_a_bad_wish_is_named_and_leaves_nothing(
     assert set(hub.context.repositories.keys()) == before
 
 
-def test_storage_and_volumes_are_refused_in_words(hub: Hub) -> None:
+def test_storage_and_volumes_that_cannot_be_had_are_refused_in_words(hub: Hub) -> None:
     source(hub, "dup/disk")
     token = hub.token("dupe-disk")
     for more, words in (
-        ({"storageTier": "small"}, "no persistent storage"),
-        ({"volumes": [{"type": "model"}]}, "no volumes"),
+        ({"storageTier": "huge"}, "no storage tier"),
+        (
+            {"volumes": [{"type": "model", "source": "a/b", "mountPath": "/m"}]},
+            "keeps no models yet",
+        ),
     ):
         body = {"repository": "dupe-disk/x", **more}
         path = "/api/spaces/dup/disk/duplicate"

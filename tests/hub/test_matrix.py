@@ -38,6 +38,10 @@ BODIES: dict[str, Any] = {
     "POST /duplicate": {},  # the same; `test_duplicate` has who may copy
     "POST /hardware": {"flavor": "cpu-basic"},
     "POST /sleeptime": {"seconds": -1},
+    "POST /storage": {"tier": "small"},
+    "DELETE /storage": None,
+    "PUT /volumes": {"volumes": []},
+    "DELETE /volumes": None,
     "PUT /settings": {},
     "POST /variables": SETTING,
     "DELETE /variables": {"key": "A"},
@@ -58,6 +62,8 @@ PASSED: dict[str, set[int]] = {
     "DELETE /former-names": {404},
     "POST /grants": {400},
     "POST /discussions": {400},
+    "DELETE /storage": {200, 400},
+    "DELETE /volumes": {400},
     "POST /branch/{branch}": {200, 409},
     "DELETE /branch/{branch}": {200, 404},
     "POST /super-squash/{branch}": {200, 404},
@@ -322,7 +328,7 @@ def test_the_rest_of_the_routes_is_open_or_asks_itself() -> None:
 @pytest.mark.parametrize(
     ("method", "call"),
     [("GET", "likers"), ("POST", "discussions/1/merge"), ("GET", "discussions/1"),
-     ("PATCH", "refs"), ("DELETE", "like"), ("PUT", "volumes"), ("GET", "")],
+     ("PATCH", "refs"), ("DELETE", "like"), ("GET", "volumes"), ("GET", "")],
 )  # fmt: skip
 def test_a_call_that_is_none_tells_no_more_than_the_others(
     hub: Hub, cast: Cast, method: str, call: str

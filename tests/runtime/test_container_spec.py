@@ -81,7 +81,7 @@ def test_the_whole_container_by_value() -> None:
         tmpfs=(Tmpfs("/tmp", 128 * MIB), Tmpfs("/home/user", 512 * MIB)),
         read_only_root=True,
         network=Network.APP,
-        limits=Limits(cpus=1.5, memory=GIB, pids=100, shm=64 * MIB, nofile=2000),
+        limits=Limits(cpus=1.5, memory=GIB, pids=100, shm=64 * MIB, nofile=2000, disk=50 * GIB),
         labels={
             "spaceport.instance": "i1",
             "spaceport.space": KEY,

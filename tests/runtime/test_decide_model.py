@@ -7,6 +7,7 @@ runs that the ledger does not know; on the way a version that serves is never mi
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -22,6 +23,8 @@ from runtime.decide import decide
 from runtime.diagnosis import Findings
 from runtime.facts import read_facts
 from runtime.lane import by_replica, strays
+from runtime.storage.keeping import Storage
+from runtime.storage.needs import Needs
 from runtime.tools import Host, NoTraffic, Tools
 from runtime.view import End, Sighting, View
 from spaceport.artifact import Artifact, ArtifactKind
@@ -35,16 +38,17 @@ from spaceport.engine import (
     EngineRefused,
     Exit,
     Listening,
+    Mount,
     NoSuchContainer,
     Observed,
 )
 from spaceport.errors import Conflict
-from spaceport.ledger import Ledger, builds, releases, replicas, rollback, spaces
+from spaceport.ledger import Ledger, builds, releases, replicas, rollback, spaces, volumes
 from spaceport.ledger.columns import now
 from spaceport.ledger.overview import Overview, overview
 from spaceport.ledger.spaces import Visibility
 from spaceport.ledger.tables import accounts
-from spaceport.names import new_key
+from spaceport.names import SpaceKey, new_key
 from spaceport.sdk import Sdk
 from spaceport.stage import Wanted
 from spaceport.states import BuildState, ReplicaState
@@ -110,6 +114,14 @@ def shared_ledger() -> Ledger:
     return ledger
 
 
+class NoMounts(Storage):
+    def mounts(self, needs: Needs) -> tuple[Mount, ...]:
+        return ()
+
+    def remove_of(self, key: SpaceKey) -> None:
+        pass
+
+
 class SpaceMachine(RuleBasedStateMachine):
     """Each rule is something that happens to the Space; then it settles."""
 
@@ -134,6 +146,7 @@ class SpaceMachine(RuleBasedStateMachine):
             secrets=lambda _tx, _key: {},
             cleanup=lambda _key: None,
             room_made=lambda: None,
+            storage=NoMounts(self.ledger, Path("/nonexistent"), AT_ONCE.storage),
             host=Host(),
             began=0.0,
         )
@@ -206,6 +219,17 @@ class SpaceMachine(RuleBasedStateMachine):
                 spaces.restart(tx, self.key)
             else:
                 spaces.settings_changed(tx, self.key)
+        self.settle()
+
+    @rule(wanted=st.booleans())
+    def choose_or_delete_storage(self, wanted: bool) -> None:
+        with self.ledger.write() as tx:
+            found = volumes.of_space(tx, self.key)
+            if wanted:
+                size = found.size + 1 if found else 1
+                volumes.set_tier(tx, spaces.get(tx, self.key), "small", size)
+            elif found:
+                volumes.remove(tx, self.key)
         self.settle()
 
     @precondition(lambda self: self.engine.up)
@@ -287,9 +311,25 @@ class SpaceMachine(RuleBasedStateMachine):
             for step in found[:1]:
                 self.perform(step)
             after = self.look().overview
-            if served and after.space.wanted is Wanted.RUNNING and self.alive(view):
+            self.check_one_writer()
+            if (
+                served
+                and not view.writers
+                and after.space.wanted is Wanted.RUNNING
+                and self.alive(view)
+            ):
                 assert self.serves(after), f"{found} left nothing that serves"
         assert most < 60, f"does not settle: {found}"
+
+    def check_one_writer(self) -> None:
+        """However a swap goes, no disk is in two containers that have not ended."""
+        held: list[str] = []
+        with self.ledger.read() as tx:
+            for found in self.engine.containers.values():
+                if found.state is not ContainerState.EXITED:
+                    with suppress(LookupError):
+                        held += replicas.get(tx, found.labels[LABEL_REPLICA]).holds
+        assert len(held) == len(set(held))
 
     def alive(self, view: View) -> bool:
         """Whether what serves really runs, as far as the engine says."""

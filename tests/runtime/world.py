@@ -12,6 +12,7 @@ from typing import Any
 
 from config.catalogue import Catalogue
 from config.runtime import CrashSettings, RuntimeSettings, StartSettings, StopSettings
+from config.storage import StorageSettings
 from runtime.proxy.routes import Folder, Replicas, Route, RouteTable
 from runtime.proxy.server import Proxy
 from runtime.supervisor import Supervisor
@@ -39,6 +40,7 @@ QUICK = RuntimeSettings(
     start=StartSettings(misplaced_notice=0.5, build_patience=0.5),
     stop=StopSettings(drain=5, drain_least=0.2, drain_end=1, grace=5),
     crash=CrashSettings(limit=2, backoff=0.1, backoff_most=0.2),
+    storage=StorageSettings(scratch=False),
     engine_retry=0.2,
 )
 

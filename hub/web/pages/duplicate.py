@@ -58,6 +58,7 @@ def _wanted(fields: Mapping[str, str]) -> Copy:
         name=fields.get("name", "").strip(),
         visibility=visibility,
         flavor=fields.get("hardware") or FREE_FLAVOR,
+        storage_tier=fields.get("storage", ""),
         variables=_settings(fields, VARIABLE),
         secrets=_settings(fields, SECRET),
     )
@@ -92,6 +93,7 @@ async def _page(
         owners=owners,
         visibilities=VISIBILITIES,
         flavors=known,
+        tiers=visit.context.catalogue.storage if view.disk is not None else (),
         suggested=next((each for each in known if each.slug == suggested), None),
         suggested_name=suggested or "",
         variables=shown,
@@ -101,6 +103,7 @@ async def _page(
             "name": space.id.name,
             "visibility": Visibility.PRIVATE.value,
             "hardware": FREE_FLAVOR,
+            "storage": "",
             **fields,
         },
         problem=problem,

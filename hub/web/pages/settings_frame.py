@@ -12,7 +12,16 @@ from typing import Any
 from aiohttp import web
 
 from hub.web.pages.space import header_of
-from hub.web.sections import entries, hardware, name, network, releases, usage, visibility
+from hub.web.sections import (
+    entries,
+    hardware,
+    name,
+    network,
+    releases,
+    storage,
+    usage,
+    visibility,
+)
 from hub.web.visit import Visit
 from spaceport.authorize import Action
 from spaceport.errors import SpaceportError
@@ -27,6 +36,7 @@ SECTIONS: tuple[Section, ...] = (
     entries.section,
     hardware.section,
     network.section,
+    storage.section,
     visibility.section,
     releases.section,
     usage.section,

@@ -19,6 +19,7 @@ from spaceport.ledger.tables.large import file_locks, large_objects, large_uploa
 from spaceport.ledger.tables.log import cursors, dead_letters, events
 from spaceport.ledger.tables.moves import former_ids
 from spaceport.ledger.tables.spaces import secrets, spaces, variables
+from spaceport.ledger.tables.volumes import disks, volumes
 from spaceport.ledger.tables.work import builds, pushes, releases, replicas
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "builds",
     "cursors",
     "dead_letters",
+    "disks",
     "egress",
     "events",
     "facts",
@@ -48,5 +50,6 @@ __all__ = [
     "tokens",
     "usage",
     "variables",
+    "volumes",
     "waiting",
 ]

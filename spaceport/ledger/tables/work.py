@@ -88,6 +88,7 @@ replicas = Table(
     Column("port", Integer, nullable=False),
     Column("placement", JSON, nullable=False, default=dict),
     Column("price", BigInteger),  # micro-dollars an hour while it serves; null: nothing
+    Column("holds", JSON),  # disks and shared folders that it mounts; null: none
     Column("cause", String(40)),
     Column("detail", JSON, nullable=False, default=dict),
     Column("created_at", UtcDateTime, nullable=False),

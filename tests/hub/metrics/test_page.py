@@ -15,7 +15,7 @@ from config.hub import HubSettings
 from hub.context import HubContext
 from hub.metrics.page import MetricsPage
 from runtime.proxy.metrics import Metrics
-from spaceport.ledger import accounts, sessions, tokens
+from spaceport.ledger import accounts, sessions, tokens, volumes
 from spaceport.roles import TokenRole
 from tests.hub.conftest import make_context
 from tests.hub.wire import free_port
@@ -85,3 +85,24 @@ async def test_or_whoever_shows_the_token_of_the_settings(
     assert (await ask(url, "correct-hors"))[0] == 401
     assert (await ask(url))[0] == 401
     assert "correct-horse" not in repr(changed)
+
+
+async def test_what_is_promised_and_what_is_free(
+    served: tuple[HubContext, MetricsPage, str],
+) -> None:
+    context, _, url = served
+    with context.ledger.write() as tx:
+        owner = accounts.create_user(tx, "dora")
+        volumes.make_bucket(tx, owner.id, "cache", "small", 20 << 30)
+    hub = HubSettings(metrics_token=SecretStr("correct-horse"))
+    object.__setattr__(context, "settings", context.settings.model_copy(update={"hub": hub}))
+    _, text = await ask(url, "correct-horse")
+    found = {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if not sample.labels
+    }
+    assert found["spaceport_storage_promised_bytes"] == 20 << 30
+    assert found["spaceport_storage_taken_bytes"] == 0
+    assert found["spaceport_disk_free_bytes"] > 0

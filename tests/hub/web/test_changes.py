@@ -19,12 +19,14 @@ POSTS = [
     f"{BASE}/settings/secrets/delete",
     f"{BASE}/settings/visibility", f"{BASE}/settings/pause", f"{BASE}/settings/restart",
     f"{BASE}/settings/delete", f"{BASE}/settings/copies", f"{BASE}/settings/rollback",
-    f"{BASE}/duplicate",
+    f"{BASE}/duplicate", f"{BASE}/settings/storage", f"{BASE}/settings/storage/delete",
+    f"{BASE}/settings/volumes", f"{BASE}/settings/volumes/delete",
 ]  # fmt: skip
 FIELDS = {
     "key": "A", "value": "b", "name": "made", "owner": "chandra", "sdk": "static", "role": "write",
     "visibility": "private", "confirm": "chandra/held", "password": "longenough",
     "again": "longenough", "release": "1", "allowed": "0",
+    "tier": "small", "type": "bucket", "source": "chandra/b", "place": "/b",
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -10,7 +11,12 @@ import pytest
 
 from runtime.engine.bridges import part
 from runtime.engine.docker_networks import network_arguments
-from runtime.engine.docker_spec import Surroundings, container_name, create_arguments
+from runtime.engine.docker_spec import (
+    Surroundings,
+    container_name,
+    create_arguments,
+    sizes_roots,
+)
 from spaceport.engine import ContainerSpec, Limits, Mount, Network, Tmpfs
 from spaceport.errors import Invalid
 
@@ -127,3 +133,30 @@ def test_networks_keep_neighbours_apart() -> None:
     assert body["IPAM"]["Config"] == [{"Subnet": "10.9.128.0/18"}]
     assert body["Labels"] == {"spaceport.instance": "i1"}
     assert "IPAM" not in network_arguments("i1", Network.APP, None)
+
+
+@pytest.mark.parametrize(
+    ("info", "sized"),
+    [
+        ({"Driver": "overlay2", "DriverStatus": [["Backing Filesystem", "extfs"]]}, False),
+        ({"Driver": "overlay2", "DriverStatus": [["Backing Filesystem", "xfs"]]}, True),
+        ({"Driver": "btrfs", "DriverStatus": None}, True),
+        ({"Driver": "vfs"}, False),
+        ({}, False),
+    ],
+)
+def test_which_engines_may_limit_a_root(info: dict[str, object], sized: bool) -> None:
+    assert sizes_roots(info) is sized
+
+
+@pytest.mark.req("RUN-06")
+@pytest.mark.parametrize(
+    ("sized", "read_only", "expected"),
+    [(True, False, {"size": "1000"}), (True, True, None), (False, False, None)],
+)
+def test_a_writable_root_is_limited_where_it_can_be(
+    sized: bool, read_only: bool, expected: object
+) -> None:
+    spec = ContainerSpec("a", "b", read_only_root=read_only, limits=Limits(disk=1000))
+    body = create_arguments(spec, replace(AROUND, sizes_roots=sized))
+    assert body["HostConfig"].get("StorageOpt") == expected
