@@ -85,7 +85,14 @@ class Desk:
         if running is None:
             return None
         factory = running.factory_generation > (last.factory_generation if last else 0)
-        task = Task(build.space_key, build.revision, settings, _previous(last), factory)
+        task = Task(
+            build.space_key,
+            build.revision,
+            settings,
+            _previous(last),
+            factory,
+            space.repository_key,
+        )
         return Begun(running, task, space.restart_generation)
 
     def succeed(self, begun: Begun, result: Result) -> bool:

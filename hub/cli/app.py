@@ -17,6 +17,7 @@ from hub.cli import (
     keys,
     moves,
     orgs,
+    previews,
     releases,
     secrets,
     serve,
@@ -41,6 +42,8 @@ app.add_typer(keys.app, name="key")
 app.add_typer(orgs.app, name="org")
 spaces.app.command()(releases.releases)
 spaces.app.command()(releases.rollback)
+spaces.app.command()(previews.previews)
+spaces.app.command()(previews.set_secret)
 spaces.app.command()(duplicate.duplicate)
 spaces.app.command()(moves.move)
 app.add_typer(spaces.app, name="space")

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import jinja2
 
+from hub.web.addresses import page_path
 from hub.web.assets import Assets
 from hub.web.hostile import visible
 from spaceport.stage import Stage
@@ -45,6 +46,9 @@ class Templates:
         self._environment.filters.update(
             visible=visible,
             ago=ago,
+            left=left,
+            span=span,
+            page_path=page_path,
             when=when,
             size=size,
             segment=segment,
@@ -76,6 +80,20 @@ def ago(at: datetime | None, now: datetime | None = None) -> str:
             count = seconds // length
             return f"{count} {word}{'' if count == 1 else 's'} ago"
     return "just now"
+
+
+def left(at: datetime, now: datetime | None = None) -> str:
+    """`3 days`, until then."""
+    return span((at - (now or datetime.now(UTC))).total_seconds())
+
+
+def span(seconds: float) -> str:
+    """A length of time in its largest unit, rounded down: `7 days`."""
+    for length, word in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= length:
+            count = int(seconds // length)
+            return f"{count} {word}{'' if count == 1 else 's'}"
+    return "less than a minute"
 
 
 def when(at: datetime) -> str:

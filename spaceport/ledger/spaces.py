@@ -30,10 +30,15 @@ class Visibility(StrEnum):
     PROTECTED = "protected"  # the app is public, the repository is not
     PRIVATE = "private"
 
+    @property
+    def of_previews(self) -> Visibility:
+        """A branch is for those who may read the repository."""
+        return Visibility.PUBLIC if self is Visibility.PUBLIC else Visibility.PRIVATE
+
 
 @dataclass(frozen=True)
 class Space:
-    """A row of `spaces` with its owner's name."""
+    """A row of `spaces` with its owner's name. A preview has the id of the Space that it is of."""
 
     key: SpaceKey
     id: SpaceId
@@ -57,6 +62,21 @@ class Space:
     skipped_builds: int = 0
     origin: Origin | None = None
     duplicable: bool = True  # for those who may only read it
+    parent_key: SpaceKey | None = None  # it is a preview of that Space
+    ref: str | None = None  # of which it shows this ref
+    used_at: datetime | None = None  # pushed to, woken or fallen asleep for the last time
+    previews: bool = True  # whether its branches get previews
+
+    @property
+    def repository_key(self) -> SpaceKey:
+        """Whose repository it is made of: a preview reads that of its Space. Rights, too, are
+        granted there."""
+        return self.parent_key or self.key
+
+    @property
+    def dormant(self) -> bool:
+        """A preview that nobody visits: nothing is built or started for it."""
+        return self.parent_key is not None and self.wanted is Wanted.ASLEEP
 
     def called(self, space_id: SpaceId) -> bool:
         """Whether this is its id, whatever the case."""
@@ -182,9 +202,11 @@ def search(
     order: Order = Order.UPDATED,
     after: Mark | None = None,
 ) -> Sequence[Space]:
-    """Spaces whose id contains `text` and that `readable` lets through; `after` goes on there."""
+    """Spaces whose id contains `text` and that `readable` lets through; `after` goes on there.
+    Previews are none of their own."""
     column = spaces.c.updated_at if order is Order.UPDATED else spaces.c.created_at
-    query = _all().where(spaces.c.deleted_at.is_(None)).order_by(column.desc(), spaces.c.key.desc())
+    query = _all().where(spaces.c.deleted_at.is_(None), spaces.c.parent_key.is_(None))
+    query = query.order_by(column.desc(), spaces.c.key.desc())
     if author:
         query = query.where(accounts.c.name_lower == author.lower())
     if text:
@@ -213,15 +235,20 @@ def move_head(
     """Note a new head of main and what its card says; wakes builder and runtime.
 
     A push is a sign of life: a Space that slept is wanted again, a paused one stays paused; one
-    that was rolled back follows its head again.
+    that was rolled back follows its head again. A preview sleeps on until it is visited.
     """
     values: dict[str, Any] = {"head": revision, "card": card, "updated_at": now()}
+    values["used_at"] = values["updated_at"]
     values["rolled_back_from"] = None
     if sdk is not None:
         values["sdk"] = sdk.value
     tx.execute(update(spaces).where(spaces.c.key == key).values(values))
     asleep = (spaces.c.key == key, spaces.c.wanted == Wanted.ASLEEP.value)
-    tx.execute(update(spaces).where(*asleep).values(wanted=Wanted.RUNNING.value))
+    tx.execute(
+        update(spaces)
+        .where(*asleep, spaces.c.parent_key.is_(None))
+        .values(wanted=Wanted.RUNNING.value)
+    )
     events.append(tx, EventKind.HEAD_MOVED, key, actor_id=actor_id, revision=revision)
 
 
@@ -230,7 +257,7 @@ def want(tx: Tx, key: SpaceKey, wanted: Wanted, *, actor_id: str | None = None) 
     changed = tx.execute(
         update(spaces)
         .where(spaces.c.key == key, spaces.c.wanted != wanted.value)
-        .values(wanted=wanted.value)
+        .values(wanted=wanted.value, used_at=now())
     )
     if changed.rowcount:
         events.append(tx, EventKind.SPACE_WANTED, key, actor_id=actor_id, wanted=wanted.value)
@@ -243,6 +270,7 @@ def restart(tx: Tx, key: SpaceKey, *, factory: bool = False, actor_id: str | Non
     values: dict[Any, Any] = {
         spaces.c.wanted: Wanted.RUNNING.value,
         spaces.c.restart_generation: spaces.c.restart_generation + 1,
+        spaces.c.used_at: now(),
     }
     if factory:
         values[spaces.c.factory_generation] = spaces.c.factory_generation + 1
@@ -270,6 +298,14 @@ def set_visibility(
         .values(visibility=visibility.value, updated_at=now())
     )
     events.append(tx, EventKind.SPACE_CHANGED, key, actor_id=actor_id, visibility=visibility.value)
+    for preview in preview_keys(tx, key):
+        set_visibility(tx, preview, visibility.of_previews, actor_id=actor_id)
+
+
+def preview_keys(tx: Tx, key: SpaceKey) -> list[SpaceKey]:
+    """The previews of a Space; see `spaceport.ledger.previews`."""
+    own = (spaces.c.parent_key == key, spaces.c.deleted_at.is_(None))
+    return list(tx.execute(select(spaces.c.key).where(*own)).scalars())
 
 
 def set_duplicable(tx: Tx, key: SpaceKey, duplicable: bool, *, actor_id: str | None = None) -> None:
@@ -292,7 +328,10 @@ def set_sleep(tx: Tx, key: SpaceKey, seconds: int | None, *, actor_id: str | Non
 
 
 def mark_deleted(tx: Tx, key: SpaceKey, *, actor_id: str | None = None) -> None:
-    """Delete for everybody at once; the name is free again, what it left is removed after."""
+    """Delete for everybody at once, its previews too; the name is free again, what it left is
+    removed after."""
+    for preview in preview_keys(tx, key):
+        mark_deleted(tx, preview, actor_id=actor_id)
     tx.execute(
         update(spaces)
         .where(spaces.c.key == key, spaces.c.deleted_at.is_(None))
@@ -313,7 +352,8 @@ def purge(tx: Tx, key: SpaceKey) -> None:
 
 
 def count(tx: Tx) -> int:
-    query = select(func.count()).select_from(spaces).where(spaces.c.deleted_at.is_(None))
+    present = (spaces.c.deleted_at.is_(None), spaces.c.parent_key.is_(None))
+    query = select(func.count()).select_from(spaces).where(*present)
     return int(tx.execute(query).scalar_one())
 
 
@@ -346,4 +386,8 @@ def _space(row: Mapping[Any, Any]) -> Space:
         skipped_builds=row["skipped_builds"] or 0,
         origin=None if row["origin"] is None else Origin.from_json(row["origin"]),
         duplicable=row["duplicable"] is not False,
+        parent_key=row["parent_key"],
+        ref=row["ref"],
+        used_at=row["used_at"],
+        previews=row["previews"] is not False,
     )

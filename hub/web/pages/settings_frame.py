@@ -11,8 +11,9 @@ from typing import Any
 
 from aiohttp import web
 
+from hub.web.addresses import page_path
 from hub.web.pages.space import header_of
-from hub.web.sections import entries, name, releases, visibility
+from hub.web.sections import entries, name, previews, releases, visibility
 from hub.web.visit import Visit
 from spaceport.authorize import Action
 from spaceport.errors import SpaceportError
@@ -24,6 +25,7 @@ Section = Callable[[Visit, Overview], Awaitable[Mapping[str, Any]]]
 """What a section shows of a Space: values for the page's template."""
 
 SECTIONS: tuple[Section, ...] = (
+    previews.section,
     entries.section,
     visibility.section,
     releases.section,
@@ -44,7 +46,7 @@ async def change_and_return(
         await visit.write(lambda tx: change(tx, view.space))
     except SpaceportError as error:
         return await show(visit, view, problem=f"{error} {error.hint}".strip(), at=at)
-    base = f"/spaces/{view.space.id}"
+    base = page_path(view.space)
     return visit.go(f"{base}/settings#{at}" if at else base)
 
 

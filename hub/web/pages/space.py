@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from hub.origin_shown import origin_of
+from hub.web.addresses import page_path
 from hub.web.cards import Face, card_of, face_of
 from hub.web.status import Status, status_of
 from hub.web.visit import Visit
@@ -17,6 +18,7 @@ from spaceport.ledger.columns import now
 from spaceport.ledger.origins import Origin
 from spaceport.ledger.overview import Overview
 from spaceport.ledger.spaces import Space, Visibility
+from spaceport.push import short_ref
 from spaceport.sdk import Sdk
 from spaceport.stage import Stage, Wanted
 from spaceport.starter import minimal_app
@@ -48,12 +50,22 @@ class Header:
 
     @property
     def path(self) -> str:
+        return page_path(self.space)
+
+    @property
+    def home(self) -> str:
+        """The pages of the Space itself, also for a preview."""
         return f"/spaces/{self.space.id}"
+
+    @property
+    def preview(self) -> str:
+        """The branch that is shown, for a preview."""
+        return "" if self.space.ref is None else short_ref(self.space.ref)
 
     @property
     def copyable(self) -> bool:
         """Whether this visitor may copy it, once signed in."""
-        return self.reader and (self.space.duplicable or self.manager)
+        return self.reader and not self.preview and (self.space.duplicable or self.manager)
 
     @property
     def static(self) -> bool:
