@@ -33,7 +33,7 @@ class Places:
         """Where a preview opens: a browser gets into a private one only by way of the hub."""
         if preview.visibility is Visibility.PUBLIC:
             return self.app_url(preview.host_label)
-        return f"{self.page(preview)}/previews/{quote(short_ref(preview.ref or ''))}"
+        return f"{self.page(preview)}/previews/{quote(short_ref(preview.ref or ''), safe='')}"
 
 
 def announce(

@@ -13,6 +13,7 @@ from hub.web.cookies import read_session
 from hub.web.security import right_token, same_origin
 from spaceport.actor import Actor, Means
 from spaceport.authorize import Action, SpaceResource, authorize
+from spaceport.errors import NotFound
 from spaceport.identify import BadCredentials, Shown, identify, read_headers
 from spaceport.ledger import moves
 from spaceport.ledger.spaces import Space
@@ -60,7 +61,10 @@ async def space_of(
     if "preview" in request.match_info:
         parent, name = space, request.match_info["preview"]
         authorize(actor, action, SpaceResource.of_previews(parent)).require()
-        space = await context.pools.run("db", _find_preview, context, parent, name)
+        try:
+            space = await context.pools.run("db", _find_preview, context, parent, name)
+        except NotFound as error:
+            raise ApiError(404, f"{error} {error.hint}", "RevisionNotFound") from None
     if not space.called(space_id) and request.method in ("GET", "HEAD"):
         raise ApiError(
             307,
