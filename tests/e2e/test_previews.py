@@ -68,11 +68,8 @@ def test_a_branch_is_told_visited_pushed_again_and_removed(server: Server) -> No
     assert f"http://ada-site--feature-new-look.localhost:{server.port}" in told
     assert "starts when it is visited" in told
     assert work.stage("feature/new-look") == "SLEEPING"
-    assert (
-        "has not been built"
-        in server.cli("space", "logs", "--build", "ada/site@feature/new-look", check=False)
-        or True
-    )
+    never = server.cli("space", "logs", "--build", "ada/site@feature/new-look", check=False)
+    assert never == ""  # nothing is built for nobody
     work.shows("feature/new-look", "draft")
     assert "<p>main</p>" in server.visit("ada/site").text
     work.push("feature/new-look", "second")
@@ -86,3 +83,62 @@ def test_a_branch_is_told_visited_pushed_again_and_removed(server: Server) -> No
     eventually(lambda: server.get("/", host=host).status == 404, timeout=30)
     eventually(lambda: not (server.data / "checkouts" / key).exists(), timeout=30)
     assert "<p>main</p>" in server.visit("ada/site").text
+
+
+@pytest.mark.req("13.5.1")
+def test_of_a_private_space_they_are_private(server: Server) -> None:
+    work = Work(server, "ada/closed", private=True)
+    assert f"{server.url}/spaces/ada/closed/previews/draft" in work.push("draft", "secret draft")
+    host = work.listed()["draft"]["host"].split("://")[1]
+    assert "secret" not in server.get("/", host=host).text
+    assert work.stage("draft") == "SLEEPING"  # a stranger at the door wakes nobody
+    token = work.ask("GET", "draft", "/jwt").json()["token"]
+    signed = {"Authorization": f"Bearer {server.user('ada')}"}
+    eventually(
+        lambda: "secret draft" in server.get("/", host=host, headers=signed).text, timeout=30
+    )
+    entered = server.get(f"/?__sign={token}", host=host)
+    assert "secret draft" in entered.text or entered.status in (302, 303, 307)
+    of_the_space = server.api("GET", "/api/spaces/ada/closed/jwt", "ada").json()["token"]
+    assert "secret" not in server.get(f"/?__sign={of_the_space}", host=host).text
+    server.delete_space("ada/closed")
+    eventually(lambda: server.get("/", host=host).status == 404, timeout=30)
+
+
+def test_a_broken_one_touches_nobody_and_is_mended_by_a_push(server: Server) -> None:
+    work = Work(server, "ada/careful")
+    (work.folder / "README.md").write_text("---\nsdk: docker\n---\n")
+    (work.folder / "Dockerfile").write_text("FROM nowhere\n")
+    git("checkout", "-q", "-b", "broken", cwd=work.folder)
+    git("add", "-A", cwd=work.folder)
+    git("commit", "-m", "Break it", cwd=work.folder)
+    git("push", "origin", "broken", cwd=work.folder)
+    before = server.runtime("ada/careful")
+    work.visit("broken")
+    eventually(lambda: "ERROR" in work.stage("broken"), timeout=30)
+    assert server.runtime("ada/careful") == before
+    assert "<p>main</p>" in server.visit("ada/careful").text
+    eventually(lambda: work.stage("broken") == "SLEEPING", timeout=30)
+    git("rm", "-q", "Dockerfile", cwd=work.folder)
+    work.push("broken", "mended")
+    assert work.stage("broken") == "SLEEPING"
+    work.shows("broken", "mended")
+
+
+@pytest.mark.req("DUR-06")
+def test_a_kill_between_ref_and_ledger_loses_none(server: Server) -> None:
+    work = Work(server, "ada/hardy")
+    server.kill()
+    server.settings["SPACEPORT_FAILPOINTS"] = "push:after-refs=exit"
+    server.start()
+    git("checkout", "-q", "-b", "lost", cwd=work.folder)
+    (work.folder / "index.html").write_text("<p>found</p>")
+    git("commit", "-qam", "found", cwd=work.folder)
+    pushed = git("push", "origin", "lost", cwd=work.folder, check=False)
+    assert pushed.returncode != 0
+    assert server.process is not None
+    server.process.wait(30)
+    del server.settings["SPACEPORT_FAILPOINTS"]
+    server.start()
+    eventually(lambda: "lost" in work.listed(), timeout=30)
+    work.shows("lost", "found")
