@@ -18,6 +18,7 @@ from hub.api import (
     compare,
     content,
     discussions,
+    disk,
     duplicate,
     identity,
     lifecycle,
@@ -113,6 +114,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{SPACE}/logs/build", logs.build, Action.READ_LOGS),
     Route("GET", f"{SPACE}/logs/run", logs.run, Action.READ_LOGS),
     Route("GET", f"{SPACE}/metrics", metrics.stream, Action.READ_LOGS),
+    Route("GET", f"{SPACE}/disk", disk.disk, Action.MANAGE),
     Route("GET", f"{SPACE}/previews", previews.listing, Action.READ),
     Route("POST", f"{SPACE}/previews", previews.create, Action.WRITE),
     Route("GET", PREVIEW, previews.one, Action.READ),
@@ -135,8 +137,8 @@ ROUTES: tuple[Route, ...] = (
 )
 
 
-_ALIKE = """/host /jwt /runtime /pause /restart /hardware /sleeptime /releases /rollback /variables
-    /secrets /logs/build /logs/run /metrics""".split()
+_ALIKE = """/disk /host /jwt /runtime /pause /restart /hardware /sleeptime /releases /rollback
+    /variables /secrets /logs/build /logs/run /metrics""".split()
 OF_PREVIEWS = tuple(
     Route(route.method, route.path.replace(SPACE, PREVIEW), route.handler, route.action)
     for route in ROUTES

@@ -10,6 +10,7 @@ from rich.console import Console
 from sqlalchemy.exc import DBAPIError
 
 from hub.cli import (
+    disk,
     doctor,
     duplicate,
     gc,
@@ -42,6 +43,7 @@ app.add_typer(keys.app, name="key")
 app.add_typer(orgs.app, name="org")
 spaces.app.command()(releases.releases)
 spaces.app.command()(releases.rollback)
+spaces.app.command()(disk.disk)
 spaces.app.command()(previews.previews)
 spaces.app.command()(previews.set_secret)
 spaces.app.command()(duplicate.duplicate)

@@ -88,10 +88,10 @@ def left(at: datetime, now: datetime | None = None) -> str:
 
 
 def span(seconds: float) -> str:
-    """A length of time in its largest unit, rounded down: `7 days`."""
+    """A length of time in its largest unit, rounded: `7 days`."""
     for length, word in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= length:
-            count = int(seconds // length)
+            count = round(seconds / length)
             return f"{count} {word}{'' if count == 1 else 's'}"
     return "less than a minute"
 

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from hub.web.addresses import page_path
 from hub.web.pages.space import header_of
-from hub.web.sections import entries, name, previews, releases, visibility
+from hub.web.sections import disk, entries, name, previews, releases, visibility
 from hub.web.visit import Visit
 from spaceport.authorize import Action
 from spaceport.errors import SpaceportError
@@ -26,6 +26,7 @@ Section = Callable[[Visit, Overview], Awaitable[Mapping[str, Any]]]
 
 SECTIONS: tuple[Section, ...] = (
     previews.section,
+    disk.section,
     entries.section,
     visibility.section,
     releases.section,
