@@ -15,6 +15,7 @@ from spaceport.ledger.columns import now
 from spaceport.ledger.events import EventKind
 from spaceport.names import SpaceKey
 from spaceport.pools import Pools
+from spaceport.push import has_preview
 
 KINDS = (EventKind.SPACE_CHANGED,)
 
@@ -61,12 +62,20 @@ class PreviewKeeper:
         before = now() - timedelta(seconds=self._settings.keep)
         with self._ledger.read() as tx:
             old = previews.overdue(tx, before)
-            keys = spaces.keys(tx)
+            keys, known = spaces.keys(tx), previews.with_any(tx)
         if old:
             with self._ledger.write() as tx:
                 for preview in previews.overdue(tx, before):  # a visitor may have come meanwhile
                     previews.end(tx, preview)
-        return keys
+        return [key for key in keys if key in known or self._has_branches(key)]
+
+    def _has_branches(self, key: SpaceKey) -> bool:
+        """Most Spaces have none but main: they cost no more than this look."""
+        try:
+            refs = self._repositories.refs(key).ids
+        except (NotFound, OSError):
+            return False
+        return any(map(has_preview, refs))
 
     def _differs(self, key: SpaceKey) -> bool:
         """A look without a writing transaction: nearly always there is nothing to do."""

@@ -22,7 +22,7 @@ from spaceport.names import SpaceId, SpaceKey, check_space_name
 from spaceport.sdk import Sdk
 from spaceport.stage import Wanted
 
-DELETED_SUFFIX = "~"  # no legal name holds it: frees the name and the label of a deleted Space
+DELETED = "~"  # begins no legal name: frees the name and the label of a deleted Space
 
 
 class Visibility(StrEnum):
@@ -146,11 +146,12 @@ def get(tx: Tx, key: SpaceKey) -> Space:
 
 
 def by_id(tx: Tx, space_id: SpaceId) -> Space | None:
-    """Look-up by `author/name`, whatever the case; deleted ones are not found."""
+    """Look-up by `author/name`, whatever the case; deleted ones and previews are not found."""
     query = _all().where(
         accounts.c.name_lower == space_id.author.lower(),
         spaces.c.name_lower == space_id.name.lower(),
         spaces.c.deleted_at.is_(None),
+        spaces.c.parent_key.is_(None),
     )
     row = tx.execute(query).mappings().first()
     return None if row is None else _space(row)
@@ -337,8 +338,8 @@ def mark_deleted(tx: Tx, key: SpaceKey, *, actor_id: str | None = None) -> None:
         .where(spaces.c.key == key, spaces.c.deleted_at.is_(None))
         .values(
             deleted_at=now(),
-            name_lower=spaces.c.name_lower + DELETED_SUFFIX + key,
-            host_label=DELETED_SUFFIX + key,
+            name_lower=DELETED + key,
+            host_label=DELETED + key,
             wanted=Wanted.PAUSED.value,
         )
     )
