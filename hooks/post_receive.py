@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from config.previews import PreviewSettings
 from gitserver.repositories import Repositories
 from hooks.head import note_head
 from hooks.previews import Kept, keep_previews
+from spaceport.addresses import page_path
 from spaceport.ledger import Ledger, pushes, spaces
 from spaceport.ledger.spaces import Space, Visibility
 from spaceport.push import MAIN, Push, has_preview, short_ref
@@ -27,13 +27,13 @@ class Places:
     app_url: Callable[[str], str]
 
     def page(self, space: Space) -> str:
-        return f"{self.hub_url}/spaces/{space.id}"
+        return f"{self.hub_url}{page_path(space)}"
 
     def preview(self, preview: Space) -> str:
         """Where a preview opens: a browser gets into a private one only by way of the hub."""
         if preview.visibility is Visibility.PUBLIC:
             return self.app_url(preview.host_label)
-        return f"{self.page(preview)}/previews/{quote(short_ref(preview.ref or ''), safe='')}"
+        return self.page(preview)
 
 
 def announce(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runtime.proxy.routes import Connect, Folder, Replicas, Route, Thaw, Upstream
+from spaceport.addresses import page_path
 from spaceport.artifact import ArtifactKind
 from spaceport.card import Card
 from spaceport.ledger.former_ids import FormerId
@@ -16,6 +17,7 @@ from spaceport.ledger.spaces import Visibility
 from spaceport.stage import Stage
 from spaceport.states import ReplicaState
 
+EXPECTED = (Stage.APP_STARTING, Stage.SLEEPING)  # and what a visit of a preview builds
 QUICK, SLOW = 2, 10  # Retry-After in seconds: it is about to start; somebody has to do something
 
 
@@ -42,7 +44,7 @@ def route_of(view: Overview, around: Surroundings) -> Route | None:
         space_id=space.id,
         stage=stage,
         target=_target(view, around) if stage.serving else None,
-        hub_url=f"{around.hub_url}/spaces/{space.id}",
+        hub_url=f"{around.hub_url}{page_path(space)}",
         private=space.visibility is Visibility.PRIVATE,
         cause=told.sentence if told else "",
         hint=told.hint if told else "",
@@ -50,7 +52,7 @@ def route_of(view: Overview, around: Surroundings) -> Route | None:
         disable_embedding=card.disable_embedding,
         retry_after=QUICK if not stage.settled or stage is Stage.SLEEPING else SLOW,
         wakes=stage is Stage.SLEEPING,
-        expected=stage in (Stage.APP_STARTING, Stage.SLEEPING),
+        expected=stage in EXPECTED or (stage is Stage.BUILDING and space.ref is not None),
     )
 
 

@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 import jinja2
 
-from hub.web.addresses import page_path
 from hub.web.assets import Assets
 from hub.web.hostile import visible
+from spaceport.addresses import page_path
 from spaceport.stage import Stage
 
 FOLDER = Path(__file__).parent / "templates"

@@ -11,10 +11,10 @@ from typing import Any
 
 from aiohttp import web
 
-from hub.web.addresses import page_path
 from hub.web.pages.space import header_of
 from hub.web.sections import disk, entries, name, previews, releases, visibility
 from hub.web.visit import Visit
+from spaceport.addresses import page_path
 from spaceport.authorize import Action
 from spaceport.errors import SpaceportError
 from spaceport.ledger import Tx

@@ -8,10 +8,10 @@ from typing import Any
 from aiohttp import web
 
 from hub.origin_shown import origin_of
-from hub.web.addresses import page_path
 from hub.web.cards import Face, card_of, face_of
 from hub.web.status import Status, status_of
 from hub.web.visit import Visit
+from spaceport.addresses import page_path
 from spaceport.authorize import Action, SpaceResource
 from spaceport.ledger import Tx, replicas, spaces
 from spaceport.ledger.columns import now

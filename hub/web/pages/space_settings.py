@@ -6,9 +6,9 @@ from aiohttp import web
 
 from hub.delete_space import delete_space
 from hub.releases import roll_back
-from hub.web.addresses import page_path
 from hub.web.pages.settings_frame import change_and_return, show
 from hub.web.visit import Visit
+from spaceport.addresses import page_path
 from spaceport.authorize import Action
 from spaceport.errors import Conflict, Invalid, SpaceportError
 from spaceport.ledger import Tx, secrets, spaces, variables

@@ -1,4 +1,4 @@
-"""Where on the hub the pages of a Space, and of a preview, begin."""
+"""Where the pages of a Space, and of a preview, begin: below the origin of the hub."""
 
 from __future__ import annotations
 
