@@ -54,9 +54,9 @@ class Work:
     def stage(self, branch: str) -> str:
         return str(self.ask("GET", branch, "/runtime").json()["stage"])
 
-    def visit(self, branch: str, **more: Any) -> Any:
+    def visit(self, branch: str, path: str = "/") -> Any:
         host = self.ask("GET", branch, "/host").json()["host"].split("://")[1]
-        return self.server.get("/", host=host, **more)
+        return self.server.get(path, host=host)
 
     def shows(self, branch: str, text: str) -> None:
         eventually(lambda: f"<p>{text}</p>" in self.visit(branch).text, timeout=30)
@@ -72,8 +72,12 @@ def test_a_branch_is_told_visited_pushed_again_and_removed(server: Server) -> No
     assert never == ""  # nothing is built for nobody
     work.shows("feature/new-look", "draft")
     assert "<p>main</p>" in server.visit("ada/site").text
+    git("lfs", "install", "--local", cwd=work.folder)
+    git("lfs", "track", "*.bin", cwd=work.folder)
+    (work.folder / "model.bin").write_bytes(b"weights" * 1000)
     work.push("feature/new-look", "second")
     work.shows("feature/new-look", "second")
+    assert work.visit("feature/new-look", "/model.bin").body == b"weights" * 1000
     eventually(lambda: work.stage("feature/new-look") == "SLEEPING", timeout=30)
     host = work.listed()["feature/new-look"]["host"].split("://")[1]
     key = work.listed()["feature/new-look"]["_id"]
