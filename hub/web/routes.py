@@ -16,6 +16,7 @@ from hub.web.pages import (
     lists,
     name_settings,
     preview_settings,
+    previews,
     sign_in,
     space,
     space_settings,
@@ -68,6 +69,7 @@ def add_web(app: web.Application, context: HubContext) -> None:
     for view, handler in (("tree", files.tree), ("commits", files.commits)):
         get(f"{_SPACE}/{view}/{{rev}}", door(handler))
         get(f"{_SPACE}/{view}/{{rev}}/{{path:.*}}", door(handler))
+    get(f"{_SPACE}/previews", door(previews.page))
     get(f"{_SPACE}/commit/{{rev}}", door(commit.page))
     get(f"{_SPACE}/blob/{{rev}}/{{path:.+}}", door(files.blob))
     get(f"{_SPACE}/raw/{{rev}}/{{path:.+}}", door(files.raw))

@@ -47,6 +47,7 @@ class Header:
     clone_url: str
     ssh_url: str
     origin: Origin | None  # what it is a copy of, if this visitor may know
+    previews: bool  # whether branches of it have previews
 
     @property
     def path(self) -> str:
@@ -95,6 +96,7 @@ async def header_of(visit: Visit, view: Overview) -> Header:
         clone_url=f"{settings.hub_url}/{place}",
         ssh_url="" if door is None else door.clone_url(place),
         origin=origin,
+        previews=bool(await visit.read(lambda tx: spaces.preview_keys(tx, space.repository_key))),
     )
 
 

@@ -30,6 +30,9 @@ def test_the_list_leads_to_a_page_of_its_own(site: Site) -> None:
     assert f'href="/spaces/pia/shown/{PATH}"' in listed
     assert "<b>it" not in listed
     assert "Goes in 7 days unless it is used" in listed
+    for_readers = site.visitor().get("/spaces/pia/shown/previews").text
+    assert f'href="/spaces/pia/shown/{PATH}"' in for_readers and "Remove" not in for_readers
+    assert 'href="/spaces/pia/shown/previews"' in site.visitor().get("/spaces/pia/shown").text
     page = visitor.get(f"/spaces/pia/shown/{PATH}")
     assert page.status == 200
     assert "Preview of" in page.text and "<b>it" not in page.text
@@ -75,6 +78,6 @@ def test_remove_switch_off_and_ask_for_one(site: Site) -> None:
 def test_of_a_protected_space_only_readers_see_it(site: Site) -> None:
     begun(site, "pia/protected", visibility="protected")
     assert site.visitor("quinn").get("/spaces/pia/protected").status == 200
-    for path in (PATH, "previews/none"):
+    for path in (PATH, "previews/none", "previews"):
         assert site.visitor("quinn").get(f"/spaces/pia/protected/{path}").status == 404
     assert site.visitor("pia").get(f"/spaces/pia/protected/{PATH}").status == 200
