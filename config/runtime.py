@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 MIB = 1024**2
@@ -58,6 +60,19 @@ class CrashSettings(BaseModel):
     reset: float = Field(600.0, ge=0, description="Having run so long wipes the count.")
 
 
+class Gpu(BaseModel):
+    """One card of this host. `memory` in GiB."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9:._-]*$",
+        description="As nvidia-smi -L tells, or 0, 1",
+    )
+    accelerator: str = Field(description="As the catalogue calls it: Nvidia T4.")
+    memory: int = Field(0, ge=0)
+
+
 class PlacementSettings(BaseModel):
     """How much of the host is promised to apps."""
 
@@ -71,6 +86,15 @@ class PlacementSettings(BaseModel):
     )
     memory_reserve: int = Field(
         512 * MIB, ge=0, description="Bytes of the host's memory that no single app is given."
+    )
+    patience: float = Field(
+        600.0,
+        ge=0,
+        description="Seconds for which Spaces that wait for hardware may be overtaken by smaller "
+        "ones that fit already.",
+    )
+    running_per_owner: int | None = Field(
+        None, ge=1, description="Apps of one owner that run at the same time; None: any number."
     )
 
 
@@ -109,6 +133,18 @@ class RuntimeSettings(BaseModel):
         ge=0,
         description="Idle seconds after which what may sleep is frozen: it keeps its memory, uses "
         "no CPU, and the next request thaws it at once. 0 or None: never.",
+    )
+    flavors: tuple[str, ...] | None = Field(
+        None, description="The hardware that can be chosen here; None: all that this host can give."
+    )
+    paid_flavors: Literal["everybody", "administrators"] = Field(
+        "everybody", description="Who may choose hardware that costs money, besides by a grant."
+    )
+    gpus: tuple[Gpu, ...] | None = Field(
+        None, description="The GPUs that apps may be given; None: what nvidia-smi tells."
+    )
+    monthly_budget: float | None = Field(
+        None, ge=0, description="Dollars a month for owners who set no budget; None: no limit."
     )
     engine_retry: float = Field(1.0, gt=0, description="Seconds between looks at a lost engine.")
     sweep: float = Field(60.0, gt=0, description="Seconds between comparisons of all with all.")

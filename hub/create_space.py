@@ -72,7 +72,7 @@ def create_space(context: HubContext, actor: Actor, wanted: NewSpace) -> Space:
     Raises `Invalid` for a bad name or setting, `authorize.Denied`, `SpaceExists`.
     """
     check_space_name(wanted.name)
-    check_flavor(context.catalogue, wanted.flavor, wanted.sdk)
+    check_flavor(context, actor, wanted.flavor, wanted.sdk)
     if wanted.sleep is not None:
         check_sleep(wanted.sleep)
     with context.ledger.read() as tx:

@@ -61,7 +61,7 @@ def duplicate_space(context: HubContext, actor: Actor, source_id: SpaceId, wante
     with context.ledger.read() as tx:
         source = readable_source(tx, actor, source_id)
         owner_for(tx, actor, wanted.owner, wanted.name)
-    check_flavor(context.catalogue, wanted.flavor, source.sdk)
+    check_flavor(context, actor, wanted.flavor, source.sdk)
     with creating(context.data):
         key = new_key()
         named = context.repositories.create_from(key, source.key)

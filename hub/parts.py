@@ -15,6 +15,7 @@ from gitserver.lfs.passes import Passes
 from gitserver.repositories import Repositories
 from hub.context import HubContext
 from hub.tickets import Tickets
+from runtime.gpus import gpus_of
 from spaceport.engine import Engine
 from spaceport.errors import Misconfigured
 from spaceport.ledger import Ledger
@@ -71,6 +72,8 @@ def open_installation(settings: Settings) -> Installation:
     """
     make_data_folder(settings.data)
     catalogue = Catalogue.load(settings.catalogue)
+    found = settings.runtime.model_copy(update={"gpus": gpus_of(settings.runtime, catalogue)})
+    settings = settings.model_copy(update={"runtime": found})
     sdks = SdkCatalogue.load()
     ledger = Ledger(settings.database_url)
     keyring = open_keyring(ledger, settings.data / "keys")

@@ -14,12 +14,13 @@ from runtime.container_spec import Inputs, container_spec
 from runtime.facts import grant
 from runtime.freezer import ready_again
 from runtime.placement import NoRoom, Placement
+from runtime.prices import price_now
 from runtime.tools import Tools
-from spaceport.cause import Failure
+from spaceport.cause import Cause, Failure
 from spaceport.engine import ContainerSpec, EngineDown
 from spaceport.errors import SpaceportError
 from spaceport.failpoints import failpoint
-from spaceport.ledger import builds, releases, replicas, secrets, spaces, variables
+from spaceport.ledger import builds, releases, replicas, secrets, spaces, variables, waiting
 from spaceport.ledger.database import Tx
 from spaceport.ledger.releases import Release
 from spaceport.ledger.replicas import Replica
@@ -64,7 +65,7 @@ def write(tools: Tools, key: SpaceKey, step: steps.Step) -> None:
             case steps.Thawed(replica_id):
                 ready_again(tx, replica_id)
             case steps.Notice(release_id, failure):
-                releases.note(tx, releases.get(tx, release_id), failure)
+                _notice(tx, releases.get(tx, release_id), failure)
             case steps.Sleep():
                 spaces.want(tx, key, Wanted.ASLEEP)
             case _:
@@ -135,6 +136,12 @@ def _create_release(tx: Tx, key: SpaceKey, build_id: str) -> None:
     )
 
 
+def _notice(tx: Tx, release: Release, failure: Failure | None) -> None:
+    releases.note(tx, release, failure)
+    if failure is not None and failure.cause is Cause.NO_CAPACITY:
+        waiting.enter(tx, release.space_key, release.flavor)
+
+
 def _go_live(tx: Tx, release: Release) -> None:
     _retire_others(tx, release)
     _settle(tx, release, ReleaseState.LIVE)
@@ -174,7 +181,9 @@ def _crashed(tx: Tx, step: steps.Crashed) -> None:
 
 
 def _fail(tx: Tx, step: steps.Fail) -> None:
-    _settle(tx, releases.get(tx, step.release_id), ReleaseState.FAILED, step.failure)
+    release = releases.get(tx, step.release_id)
+    _settle(tx, release, ReleaseState.FAILED, step.failure)
+    waiting.leave(tx, release.space_key)
     if step.replica_id is not None:
         state = ReplicaState.GONE if step.ended else ReplicaState.DRAINING
         _move(tx, replicas.get(tx, step.replica_id), state, step.failure)
@@ -197,7 +206,9 @@ def _plan(
     """Place it and note it in the same transaction: two lanes never get the same room."""
     placement = grant(tx, release, tools)
     if isinstance(placement, NoRoom):
+        waiting.enter(tx, key, release.flavor)
         return None
+    waiting.leave(tx, key)
     replica = replicas.create(
         tx,
         key,
@@ -205,6 +216,7 @@ def _plan(
         engine=tools.engine.name,
         port=release.artifact.port,
         placement=placement.to_json(),
+        price=price_now(tx, tools.catalogue, key, release.flavor),
     )
     return replica, _spec(tx, tools, release, replica, placement)
 

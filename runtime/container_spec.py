@@ -72,6 +72,7 @@ def container_spec(inputs: Inputs) -> ContainerSpec:
         tmpfs=_tmpfs(artifact, inputs.placement, inputs.settings),
         read_only_root=artifact.read_only_root,
         network=Network.APP,
+        gpus=inputs.placement.gpus,
         limits=_limits(inputs.placement, inputs.settings),
         labels={
             LABEL_INSTANCE: inputs.instance,

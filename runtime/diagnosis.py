@@ -62,7 +62,7 @@ def of_refusal(text: str) -> Failure:
     words = last_words.short(text)
     low = text.lower()
     if "device driver" in low or "nvidia" in low:
-        return Failure(Cause.NO_CAPACITY, {"problem": f"no such device here: {words}"})
+        return Failure(Cause.NO_GPU, {"problem": words})
     if last_words.command_is_missing(text):
         return Failure(Cause.COMMAND_NOT_FOUND, {"problem": words})
     return Failure(Cause.START_FAILED, {"problem": words})

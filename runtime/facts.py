@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runtime.placement import NoRoom, Placement, place
+from runtime.placement import NoRoom, Placement, Rival, in_turn
 from runtime.tools import Tools
 from runtime.view import Room, target
 from spaceport.cause import Cause, Failure
-from spaceport.ledger import builds, releases, replicas
+from spaceport.ledger import builds, releases, replicas, spaces, waiting
 from spaceport.ledger.builds import Build
+from spaceport.ledger.columns import now
 from spaceport.ledger.database import Tx
 from spaceport.ledger.overview import Overview, overview
 from spaceport.ledger.releases import Release
 from spaceport.ledger.replicas import Replica
+from spaceport.ledger.waiting import Waiting
 from spaceport.names import SpaceKey
 from spaceport.states import BuildState
 
@@ -44,7 +46,7 @@ def read_facts(tx: Tx, key: SpaceKey, tools: Tools) -> Facts:
 
 
 def room_for(tx: Tx, release: Release, tools: Tools) -> Room:
-    """Whether a replica of `release` fits next to all that run."""
+    """Whether a replica of `release` fits next to all that run, and whose turn it is."""
     if not tools.catalogue.has_flavor(release.flavor):
         return Room(Failure(Cause.FLAVOR_UNKNOWN, {"flavor": release.flavor}), lasting=True)
     found = grant(tx, release, tools)
@@ -52,7 +54,7 @@ def room_for(tx: Tx, release: Release, tools: Tools) -> Room:
         return Room()
     alone = grant(tx, release, tools, beside_own=False)
     return Room(
-        Failure(Cause.NO_CAPACITY, {"problem": found.problem}),
+        Failure(Cause.NO_CAPACITY, {"problem": found.problem, "turn": _turn(found)}),
         lasting=found.lasting,
         without_own=isinstance(alone, Placement),
     )
@@ -60,10 +62,50 @@ def room_for(tx: Tx, release: Release, tools: Tools) -> Room:
 
 def grant(tx: Tx, release: Release, tools: Tools, *, beside_own: bool = True) -> Placement | NoRoom:
     """What a replica of `release` would be given now. Raises `Invalid` for an unknown flavour."""
-    others = [
+    running = replicas.alive(tx)
+    own = release.space_key
+    placed = [
         Placement.from_json(replica.placement)
-        for replica in replicas.alive(tx)
-        if beside_own or replica.space_key != release.space_key
+        for replica in running
+        if beside_own or replica.space_key != own
     ]
+    full = _owner_is_full(tx, release, tools, {replica.space_key for replica in running})
+    if full is not None:
+        return full
     flavor = tools.catalogue.flavor(release.flavor)
-    return place(flavor, tools.host.capacity, others, tools.settings.placement)
+    earlier = _earlier(waiting.listed(tx), own, tools)
+    return in_turn(flavor, earlier, tools.host.capacity, placed, tools.settings.placement)
+
+
+def _earlier(queue: list[Waiting], own: SpaceKey, tools: Tools) -> list[Rival]:
+    """Who waits longer than the Space `own`, which comes last if it does not wait yet."""
+    at = now()
+    keys = [one.space_key for one in queue]
+    before = queue[: keys.index(own)] if own in keys else queue
+    return [
+        Rival(tools.catalogue.flavor(one.flavor), (at - one.since).total_seconds())
+        for one in before
+        if tools.catalogue.has_flavor(one.flavor)
+    ]
+
+
+def _owner_is_full(tx: Tx, release: Release, tools: Tools, running: set[SpaceKey]) -> NoRoom | None:
+    """RUN-15; another replica of a Space that runs already is not one more."""
+    most = tools.settings.placement.running_per_owner
+    if most is None or release.space_key in running:
+        return None
+    owner = spaces.get(tx, release.space_key).owner_id
+    own = sum(spaces.get(tx, key).owner_id == owner for key in running)
+    if own < most:
+        return None
+    return NoRoom(f"its owner runs {own} Spaces already, the most that this server allows")
+
+
+def _turn(found: NoRoom) -> str:
+    """`; it is 2nd in the queue`, or nothing."""
+    if not found.position:
+        return ""
+    endings = {1: "st", 2: "nd", 3: "rd"}
+    tens = found.position % 100 in (11, 12, 13)
+    ending = "th" if tens else endings.get(found.position % 10, "th")
+    return f"; it is {found.position}{ending} in the queue"

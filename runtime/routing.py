@@ -17,7 +17,6 @@ from spaceport.ledger.spaces import Visibility
 from spaceport.stage import Stage
 from spaceport.states import ReplicaState
 
-EXPECTED = (Stage.APP_STARTING, Stage.SLEEPING)  # and what a visit of a preview builds
 QUICK, SLOW = 2, 10  # Retry-After in seconds: it is about to start; somebody has to do something
 
 
@@ -37,6 +36,8 @@ def route_of(view: Overview, around: Surroundings) -> Route | None:
     if space.deleted_at is not None:
         return None
     stage, told = standing.stage, standing.explanation
+    wakes = stage is Stage.SLEEPING and space.budget_spent is None
+    being_made = stage is Stage.BUILDING and space.ref is not None  # a preview, for its visitor
     card = Card.from_json((view.live.card if view.live else space.card) or {})
     return Route(
         label=space.host_label,
@@ -50,9 +51,9 @@ def route_of(view: Overview, around: Surroundings) -> Route | None:
         hint=told.hint if told else "",
         custom_headers=tuple(card.custom_headers.items()),
         disable_embedding=card.disable_embedding,
-        retry_after=QUICK if not stage.settled or stage is Stage.SLEEPING else SLOW,
-        wakes=stage is Stage.SLEEPING,
-        expected=stage in EXPECTED or (stage is Stage.BUILDING and space.ref is not None),
+        retry_after=QUICK if not stage.settled or wakes else SLOW,
+        wakes=wakes,
+        expected=stage is Stage.APP_STARTING or wakes or being_made,
     )
 
 

@@ -14,21 +14,26 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from config.catalogue import Catalogue
+from config.catalogue import FREE_FLAVOR, Catalogue
 from config.runtime import RuntimeSettings
+from runtime.budget import enforce
 from runtime.freezer import Freezer
 from runtime.lane import Lane
 from runtime.placement import Capacity
+from runtime.prices import price_now
 from runtime.proxy.routes import Route
 from runtime.publisher import Publish, Publisher
 from runtime.tools import Host, NoTraffic, Secrets, Tools, TrafficSource
 from spaceport.engine import LABEL_REPLICA, LABEL_SPACE, Engine, EngineDown, Handle
 from spaceport.follower import Follower
-from spaceport.ledger import Ledger, spaces
+from spaceport.ledger import Ledger, grants, spaces
+from spaceport.ledger.columns import now
+from spaceport.ledger.database import Tx
 from spaceport.ledger.overview import restless
+from spaceport.ledger.spaces import Space
 from spaceport.names import SpaceKey
 from spaceport.pools import Pools
-from spaceport.stage import Wanted
+from spaceport.statement import micro_dollars
 
 logger = logging.getLogger(__name__)
 
@@ -126,8 +131,7 @@ class Supervisor:
 
     def _wake(self, key: SpaceKey) -> None:
         with self._tools.ledger.write() as tx:
-            if spaces.get(tx, key).wanted is Wanted.ASLEEP:  # never what was paused
-                spaces.want(tx, key, Wanted.RUNNING)
+            spaces.wake(tx, key)
 
     # who looks
 
@@ -141,8 +145,19 @@ class Supervisor:
         for key in [key for key, lane in self._lanes.items() if lane.idle]:
             del self._lanes[key]
         await self._measure_host()
+        await self._tools.pools.run("db", self._keep_accounts)
         keys = await self._tools.pools.run("db", self._restless)
         return keys | await self._owners_of_containers()
+
+    def _keep_accounts(self) -> None:
+        budget = self._tools.settings.monthly_budget
+        default = None if budget is None else micro_dollars(budget)
+        with self._tools.ledger.write() as tx:
+            grants.end_overdue(tx, FREE_FLAVOR)
+            enforce(tx, self._price_of, default, now())
+
+    def _price_of(self, tx: Tx, space: Space) -> int:
+        return price_now(tx, self._tools.catalogue, space.key, space.flavor)
 
     def _restless(self) -> set[SpaceKey]:
         with self._tools.ledger.read() as tx:
@@ -153,7 +168,7 @@ class Supervisor:
             return
         with suppress(EngineDown):
             info = await self._tools.pools.run("engine", self._tools.engine.probe)
-            self._host.capacity = Capacity.of(info)
+            self._host.capacity = Capacity.of(info, self._tools.settings.gpus or ())
             self._host.can_freeze = info.can_freeze
 
     async def _owners_of_containers(self) -> set[SpaceKey]:

@@ -27,6 +27,8 @@ class Action(Enum):
     ADMINISTER = "administer this Space"  # rename, delete, visibility
     CREATE = "create a Space under this name"
     TRANSFER = "give Spaces of this owner to another"
+    SEE_BILL = "see what this account used"
+    SET_BUDGET = "set this account's budget"
     MANAGE_ORG = "manage this organisation"
     MANAGE_ACCOUNT = "manage this account"  # its tokens, keys, password
     ADMINISTER_SITE = "administer this server"
@@ -192,9 +194,10 @@ def _on_namespace(actor: Actor, action: Action, namespace: Namespace) -> Decisio
     if action is Action.CREATE:
         may = own or role in (OrgRole.CONTRIBUTOR, OrgRole.WRITE, OrgRole.ADMIN)
         token_may = Action.CREATE in _limit(actor, namespace.account_id)
-    elif action is Action.TRANSFER:
+    elif action in (Action.TRANSFER, Action.SET_BUDGET, Action.SEE_BILL):
         may = own or role is OrgRole.ADMIN or actor.is_site_admin
-        token_may = Action.CREATE in _limit(actor, namespace.account_id)
+        needed = Action.READ if action is Action.SEE_BILL else Action.CREATE
+        token_may = needed in _limit(actor, namespace.account_id)
     elif action is Action.MANAGE_ORG:
         may = role is OrgRole.ADMIN or actor.is_site_admin
         token_may = actor.means is Means.SESSION

@@ -176,15 +176,25 @@ class Cause(Enum):
         "Workload evicted, storage limit exceeded ({limit}).",
         "Write less, or choose larger hardware or a storage tier in the Settings.",
     )
+    BUDGET_SPENT = (
+        Stage.SLEEPING,
+        "The monthly budget of its owner is spent, and its hardware costs money.",
+        "Its owner can raise the budget, or choose free hardware in the Settings.",
+    )
     NO_CAPACITY = (
         Stage.RUNTIME_ERROR,
-        "Scheduling failure: not enough hardware capacity ({problem}).",
+        "Scheduling failure: not enough hardware capacity ({problem}{turn}).",
         "Choose other hardware in the Settings, or wait until some is free.",
     )
     ENGINE_DOWN = (
         Stage.RUNTIME_ERROR,
         "The container engine of this server does not answer.",
         "Nothing is wrong with your Space; it starts by itself when the engine is back.",
+    )
+    NO_GPU = (
+        Stage.RUNTIME_ERROR,
+        "The container engine of this server cannot give out GPUs: {problem}",
+        "Ask the administrator: the NVIDIA driver and container toolkit must be installed.",
     )
     START_FAILED = (
         Stage.RUNTIME_ERROR,

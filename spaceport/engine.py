@@ -85,6 +85,7 @@ class ContainerSpec:
     tmpfs: tuple[Tmpfs, ...] = ()
     read_only_root: bool = True
     network: Network = Network.APP
+    gpus: tuple[str, ...] = ()  # by device id, never by number of them
     limits: Limits = Limits()
     labels: Mapping[str, str] = field(default_factory=dict)
     low_priority: bool = False  # builds: a smaller share of CPU than any app

@@ -5,6 +5,7 @@ SpaceportError
 ├── Forbidden         visible, but this action is not allowed
 ├── Conflict          it exists already, or it changed meanwhile
 ├── Invalid           the request itself is wrong
+├── BudgetSpent       it would cost more than its owner wants to spend
 ├── Unavailable       right now a part of the system cannot do it; try again
 └── Misconfigured     the operator has to mend something
 """
@@ -34,6 +35,10 @@ class Conflict(SpaceportError):
 
 class Invalid(SpaceportError):
     """Raised for a value that breaks a rule; the message names the rule."""
+
+
+class BudgetSpent(SpaceportError):
+    """Raised when something would cost money that its owner does not want to spend."""
 
 
 class Unavailable(SpaceportError):

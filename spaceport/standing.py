@@ -27,6 +27,7 @@ class Facts:
     serving: bool = False  # a ready replica, or a static folder, answers requests
     starting: bool = False  # a replica was started and has not answered yet
     last_good: bool = False  # a release exists that answered once and can be started again
+    budget_spent: bool = False  # it sleeps, and no visit wakes it
     note: Failure | None = None  # what the release to be started waits for, or ended with before
 
 
@@ -57,6 +58,8 @@ def standing(facts: Facts) -> Standing:
         return Standing(Stage.RUNNING, why)
     if building:
         return Standing(Stage.BUILDING)
+    if facts.budget_spent and facts.wanted is Wanted.ASLEEP:
+        return Standing(Stage.SLEEPING, Failure(Cause.BUDGET_SPENT).explain())
     if facts.wanted is Wanted.ASLEEP and facts.last_good:
         return Standing(Stage.SLEEPING, why)
     if facts.starting or facts.release is ReleaseState.PENDING:

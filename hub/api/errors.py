@@ -20,6 +20,7 @@ from aiohttp.typedefs import Handler
 from gitserver.content import TooLarge
 from spaceport.authorize import Denied
 from spaceport.errors import (
+    BudgetSpent,
     Conflict,
     Forbidden,
     Invalid,
@@ -45,6 +46,7 @@ _STATUS: tuple[tuple[type[SpaceportError], int], ...] = (
     (Forbidden, 403),
     (Conflict, 409),
     (Invalid, 400),
+    (BudgetSpent, 402),
     (Unavailable, 503),
     (QuotaFull, 507),
 )

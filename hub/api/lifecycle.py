@@ -54,7 +54,7 @@ async def restart(call: Call) -> web.StreamResponse:
 
 async def set_hardware(call: Call) -> web.StreamResponse:
     body = await call.body(Hardware)
-    flavor = check_flavor(call.context.catalogue, body.flavor, call.space.sdk)
+    flavor = check_flavor(call.context, call.actor, body.flavor, call.space.sdk)
     sleep = None if body.sleepTimeSeconds is None else check_sleep(body.sleepTimeSeconds)
 
     def write(tx: Tx) -> Overview:

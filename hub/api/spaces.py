@@ -124,7 +124,7 @@ async def ticket(call: Call) -> web.StreamResponse:
 
 
 async def hardware(call: Call) -> web.StreamResponse:
-    return answer([flavor_json(flavor) for flavor in offered(call.context.catalogue)])
+    return answer([flavor_json(flavor) for flavor in offered(call.context)])
 
 
 async def templates(call: Call) -> web.StreamResponse:

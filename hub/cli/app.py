@@ -10,11 +10,14 @@ from rich.console import Console
 from sqlalchemy.exc import DBAPIError
 
 from hub.cli import (
+    billing,
     disk,
     doctor,
     duplicate,
     gc,
     git,
+    grants,
+    hardware,
     keys,
     moves,
     orgs,
@@ -48,7 +51,10 @@ spaces.app.command()(previews.previews)
 spaces.app.command()(previews.set_secret)
 spaces.app.command()(duplicate.duplicate)
 spaces.app.command()(moves.move)
+spaces.app.command()(hardware.hardware)
 app.add_typer(spaces.app, name="space")
+app.add_typer(billing.app, name="billing")
+app.add_typer(grants.app, name="grant")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(git.app, name="git")
 app.command()(doctor.doctor)

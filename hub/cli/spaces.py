@@ -133,7 +133,7 @@ def wake(name: SpaceOrPreview, data: Data = None) -> None:
         space = _running(tx, name)
         if space.wanted is Wanted.PAUSED:
             raise Invalid(f"{name} is paused.", hint=f"Run: spaceport space restart {name}")
-        woken = spaces.want(tx, space.key, Wanted.RUNNING)
+        woken = spaces.wake(tx, space.key)
     say(f"Waking {name}." if woken else f"{name} does not sleep.")
 
 

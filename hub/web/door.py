@@ -18,6 +18,7 @@ from hub.web.visit import Visit
 from spaceport.actor import ANONYMOUS
 from spaceport.authorize import Denied
 from spaceport.errors import (
+    BudgetSpent,
     Conflict,
     Forbidden,
     Invalid,
@@ -36,11 +37,13 @@ _STATUS: dict[type[SpaceportError], int] = {
     Forbidden: 403,
     Conflict: 409,
     Invalid: 400,
+    BudgetSpent: 402,
     Unavailable: 503,
 }
 _TITLES = {
     400: "That did not work",
     401: "Please sign in",
+    402: "The budget is spent",
     403: "Not allowed",
     404: "Not found",
     409: "That is taken",

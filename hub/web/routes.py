@@ -9,14 +9,18 @@ from hub.web.assets import Assets
 from hub.web.door import Door
 from hub.web.pages import (
     account,
+    billing,
     commit,
     create,
     duplicate,
     files,
+    grants,
+    hardware_settings,
     lists,
     name_settings,
     preview_settings,
     previews,
+    pricing,
     sign_in,
     space,
     space_settings,
@@ -51,6 +55,13 @@ def add_web(app: web.Application, context: HubContext) -> None:
     post("/settings/keys", door(account.add_key))
     post("/settings/keys/remove", door(account.remove_key))
     post("/settings/password", door(account.change_password))
+    for whose in ("/settings", "/organizations/{account}"):
+        get(f"{whose}/billing", door(billing.page))
+        post(f"{whose}/billing/budget", door(billing.set_budget))
+
+    get("/pricing", door(pricing.page))
+    get("/admin/grants", door(grants.page))
+    post("/admin/grants", door(grants.decide))
 
     for place in (_SPACE, _PREVIEW):
         get(place, door(space.page))
@@ -64,6 +75,8 @@ def add_web(app: web.Application, context: HubContext) -> None:
         post(f"{place}/settings/rollback", door(space_settings.rollback))
         post(f"{place}/settings/pause", door(space_settings.pause))
         post(f"{place}/settings/restart", door(space_settings.restart))
+        post(f"{place}/settings/hardware", door(hardware_settings.set_hardware))
+        post(f"{place}/settings/sleep", door(hardware_settings.set_sleep))
     get(f"{_SPACE}/duplicate", door(duplicate.form))
     post(f"{_SPACE}/duplicate", door(duplicate.duplicate))
     for view, handler in (("tree", files.tree), ("commits", files.commits)):
@@ -78,6 +91,7 @@ def add_web(app: web.Application, context: HubContext) -> None:
     post(f"{_SPACE}/settings/previews", door(preview_settings.switch))
     post(f"{_SPACE}/settings/previews/create", door(preview_settings.create))
     post(f"{_SPACE}/settings/previews/delete", door(preview_settings.remove))
+    post(f"{_SPACE}/settings/grant", door(hardware_settings.ask_grant))
     post(f"{_SPACE}/settings/name", door(name_settings.move))
     post(f"{_SPACE}/settings/name/free", door(name_settings.free))
     post(f"{_SPACE}/settings/delete", door(space_settings.delete))

@@ -13,6 +13,7 @@ from hub.web.assets import Assets
 from hub.web.hostile import visible
 from spaceport.addresses import page_path
 from spaceport.stage import Stage
+from spaceport.statement import dollars
 
 FOLDER = Path(__file__).parent / "templates"
 
@@ -49,6 +50,7 @@ class Templates:
             left=left,
             span=span,
             page_path=page_path,
+            dollars=dollars,
             when=when,
             size=size,
             segment=segment,

@@ -90,6 +90,9 @@ def _host_config(spec: ContainerSpec, around: Surroundings) -> dict[str, Any]:
         config["PidsLimit"] = limits.pids
     if limits.shm is not None:
         config["ShmSize"] = limits.shm
+    if spec.gpus:
+        # `count` would always mean the first ones, whoever has them already (engine.md 2).
+        config["DeviceRequests"] = [{"DeviceIDs": list(spec.gpus), "Capabilities": [["gpu"]]}]
     if around.cgroup_parent:
         config["CgroupParent"] = around.cgroup_parent
     if around.dns and spec.network is not Network.NONE:

@@ -37,6 +37,8 @@ class Creation:
 
     def start(self, spec: ContainerSpec) -> Handle:
         """Raises `EngineRefused`; then nothing is left. Call it while the store is locked."""
+        if spec.gpus:
+            raise EngineRefused("GPUs need a container engine: nvidia devices are not given here")
         tree, tree_env = self._store.image(spec.image)
         _check_sources(spec)
         index = free_number(state.index for state in self._store.states().values())

@@ -107,5 +107,6 @@ def facts_of(view: Overview) -> Facts:
         serving=folder or bool(view.serving),
         starting=starting or to_release,
         last_good=live is not None or dormant,
+        budget_spent=view.space.budget_spent is not None,
         note=target.failure if target is not None else None,
     )

@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import insert, select, update
 
 from spaceport.cause import Cause, Failure
-from spaceport.ledger import events
+from spaceport.ledger import events, usage
 from spaceport.ledger.columns import now
 from spaceport.ledger.database import Tx
 from spaceport.ledger.events import EventKind
-from spaceport.ledger.tables import replicas
+from spaceport.ledger.tables import releases, replicas
 from spaceport.names import SpaceKey, new_key
 from spaceport.states import REPLICA_MOVES, ReplicaState
 
@@ -29,6 +29,7 @@ class Replica:
     handle: str | None
     port: int
     placement: Mapping[str, Any]
+    price: int
     failure: Failure | None
     created_at: datetime
     ready_at: datetime | None
@@ -43,8 +44,12 @@ def create(
     engine: str,
     port: int,
     placement: Mapping[str, Any] | None = None,
+    price: int = 0,
 ) -> Replica:
-    """Note the intention to start one, before the engine is asked: a crash leaves a trace."""
+    """Note the intention to start one, before the engine is asked: a crash leaves a trace.
+
+    `price`: micro-dollars an hour, as long as it serves.
+    """
     replica_id = new_key()
     tx.execute(
         insert(replicas).values(
@@ -55,6 +60,7 @@ def create(
             engine=engine,
             port=port,
             placement=dict(placement or {}),
+            price=price,
             created_at=now(),
         )
     )
@@ -65,6 +71,9 @@ def create(
 def started(tx: Tx, replica: Replica, handle: str) -> None:
     """Note the engine's name of the container."""
     tx.execute(update(replicas).where(replicas.c.id == replica.id).values(handle=handle))
+    if replica.handle is None and replica.state is ReplicaState.STARTING:
+        flavor = _flavor(tx, replica)
+        usage.replica_started(tx, replica.space_key, replica.id, flavor, replica.price)
 
 
 def move(tx: Tx, replica: Replica, state: ReplicaState, *, failure: Failure | None = None) -> bool:
@@ -83,7 +92,23 @@ def move(tx: Tx, replica: Replica, state: ReplicaState, *, failure: Failure | No
     if moved:
         kind = EventKind.REPLICA_CHANGED
         events.append(tx, kind, replica.space_key, replica=replica.id, state=state.value)
+        _meter(tx, replica, state)
     return bool(moved)
+
+
+def _meter(tx: Tx, replica: Replica, state: ReplicaState) -> None:
+    """Frozen is running to everybody who looks, and holds what it was given: it is billed."""
+    key = replica.space_key
+    if state is ReplicaState.READY:
+        flavor = _flavor(tx, replica)
+        usage.replica_answered(tx, key, replica.id, flavor, replica.price)
+    elif state in (ReplicaState.DRAINING, ReplicaState.GONE):
+        usage.replica_left(tx, key, replica.id)
+
+
+def _flavor(tx: Tx, replica: Replica) -> str:
+    query = select(releases.c.flavor).where(releases.c.id == replica.release_id)
+    return str(tx.execute(query).scalar_one())
 
 
 def get(tx: Tx, replica_id: str) -> Replica:
@@ -126,6 +151,7 @@ def _replica(row: Mapping[Any, Any]) -> Replica:
         handle=row["handle"],
         port=row["port"],
         placement=row["placement"],
+        price=row["price"] or 0,
         failure=Failure(Cause[row["cause"]], row["detail"]) if row["cause"] else None,
         created_at=row["created_at"],
         ready_at=row["ready_at"],

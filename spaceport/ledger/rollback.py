@@ -20,7 +20,6 @@ from spaceport.ledger.releases import Release
 from spaceport.ledger.spaces import Space
 from spaceport.ledger.tables import spaces as space_rows
 from spaceport.names import SpaceKey
-from spaceport.stage import Wanted
 from spaceport.states import BuildState, ReleaseState
 
 LONG = 1000  # releases that are looked at to find an earlier one
@@ -169,13 +168,12 @@ def _hold(tx: Tx, space: Space, target: Release, actor_id: str | None) -> None:
     """Keep later looks from releasing what was built so far, wake a Space that sleeps, and the
     builder, which stops what is not wanted any more."""
     newest = builds.newest(tx, space.key)
-    wanted = Wanted.RUNNING if space.wanted is Wanted.ASLEEP else space.wanted
     values = {
         "rolled_back_from": _head_to_hold(tx, space, target),
         "skipped_builds": newest.number if newest is not None else 0,
-        "wanted": wanted.value,
     }
     tx.execute(update(space_rows).where(space_rows.c.key == space.key).values(values))
+    spaces.wake(tx, space.key, actor_id=actor_id)
     kind = EventKind.SPACE_WANTED
     events.append(tx, kind, space.key, actor_id=actor_id, rollback=target.version)
 

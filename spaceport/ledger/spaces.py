@@ -2,91 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Select, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from spaceport.errors import Conflict, NotFound
-from spaceport.ledger import events, former_ids
+from spaceport.errors import BudgetSpent, Conflict, NotFound
+from spaceport.ledger import events, former_ids, usage, waiting
 from spaceport.ledger.columns import now
 from spaceport.ledger.database import Tx
 from spaceport.ledger.events import EventKind
 from spaceport.ledger.origins import Origin
+from spaceport.ledger.space_rows import Space, Visibility, all_rows, space_of
 from spaceport.ledger.tables import accounts, spaces
 from spaceport.names import SpaceId, SpaceKey, check_space_name
 from spaceport.sdk import Sdk
 from spaceport.stage import Wanted
 
+__all__ = ["Space", "Visibility"]  # what callers know by this module
+
 DELETED = "~"  # begins no legal name: frees the name and the label of a deleted Space
-
-
-class Visibility(StrEnum):
-    PUBLIC = "public"
-    PROTECTED = "protected"  # the app is public, the repository is not
-    PRIVATE = "private"
-
-    @property
-    def of_previews(self) -> Visibility:
-        """A branch is for those who may read the repository."""
-        return Visibility.PUBLIC if self is Visibility.PUBLIC else Visibility.PRIVATE
-
-
-@dataclass(frozen=True)
-class Space:
-    """A row of `spaces` with its owner's name. A preview has the id of the Space that it is of."""
-
-    key: SpaceKey
-    id: SpaceId
-    owner_id: str
-    creator_id: str
-    host_label: str
-    visibility: Visibility
-    sdk: Sdk
-    head: str | None
-    card: Mapping[str, Any] | None
-    wanted: Wanted
-    flavor: str
-    sleep_seconds: int | None
-    settings_version: int
-    restart_generation: int
-    factory_generation: int
-    created_at: datetime
-    updated_at: datetime
-    deleted_at: datetime | None
-    rolled_back_from: str | None = None
-    skipped_builds: int = 0
-    origin: Origin | None = None
-    duplicable: bool = True  # for those who may only read it
-    parent_key: SpaceKey | None = None  # it is a preview of that Space
-    ref: str | None = None  # of which it shows this ref
-    used_at: datetime | None = None  # pushed to, woken or fallen asleep for the last time
-    previews: bool = True  # whether its branches get previews
-
-    @property
-    def repository_key(self) -> SpaceKey:
-        """Whose repository it is made of: a preview reads that of its Space. Rights, too, are
-        granted there."""
-        return self.parent_key or self.key
-
-    @property
-    def dormant(self) -> bool:
-        """A preview that nobody visits: nothing is built or started for it."""
-        return self.parent_key is not None and self.wanted is Wanted.ASLEEP
-
-    def called(self, space_id: SpaceId) -> bool:
-        """Whether this is its id, whatever the case."""
-        return str(self.id).lower() == str(space_id).lower()
-
-    @property
-    def held(self) -> bool:
-        """Whether it was rolled back and nothing was pushed since: what is built of the present
-        head is not released."""
-        return self.rolled_back_from is not None and self.rolled_back_from == (self.head or "")
 
 
 def create(
@@ -139,28 +78,28 @@ def create(
 
 def get(tx: Tx, key: SpaceKey) -> Space:
     """Also finds a Space that is being deleted. Raises `NotFound`."""
-    row = tx.execute(_all().where(spaces.c.key == key)).mappings().first()
+    row = tx.execute(all_rows().where(spaces.c.key == key)).mappings().first()
     if row is None:
         raise NotFound("There is no such Space.")
-    return _space(row)
+    return space_of(row)
 
 
 def by_id(tx: Tx, space_id: SpaceId) -> Space | None:
     """Look-up by `author/name`, whatever the case; deleted ones and previews are not found."""
-    query = _all().where(
+    query = all_rows().where(
         accounts.c.name_lower == space_id.author.lower(),
         spaces.c.name_lower == space_id.name.lower(),
         spaces.c.deleted_at.is_(None),
         spaces.c.parent_key.is_(None),
     )
     row = tx.execute(query).mappings().first()
-    return None if row is None else _space(row)
+    return None if row is None else space_of(row)
 
 
 def by_label(tx: Tx, label: str) -> Space | None:
-    query = _all().where(spaces.c.host_label == label, spaces.c.deleted_at.is_(None))
+    query = all_rows().where(spaces.c.host_label == label, spaces.c.deleted_at.is_(None))
     row = tx.execute(query).mappings().first()
-    return None if row is None else _space(row)
+    return None if row is None else space_of(row)
 
 
 def keys(tx: Tx, *, deleted: bool = False) -> list[SpaceKey]:
@@ -206,7 +145,7 @@ def search(
     """Spaces whose id contains `text` and that `readable` lets through; `after` goes on there.
     Previews are none of their own."""
     column = spaces.c.updated_at if order is Order.UPDATED else spaces.c.created_at
-    query = _all().where(spaces.c.deleted_at.is_(None), spaces.c.parent_key.is_(None))
+    query = all_rows().where(spaces.c.deleted_at.is_(None), spaces.c.parent_key.is_(None))
     query = query.order_by(column.desc(), spaces.c.key.desc())
     if author:
         query = query.where(accounts.c.name_lower == author.lower())
@@ -221,7 +160,7 @@ def search(
     if after is not None:
         at, key = after
         query = query.where(or_(column < at, and_(column == at, spaces.c.key < key)))
-    return [_space(row) for row in tx.execute(query.limit(limit)).mappings()]
+    return [space_of(row) for row in tx.execute(query.limit(limit)).mappings()]
 
 
 def move_head(
@@ -244,13 +183,32 @@ def move_head(
     if sdk is not None:
         values["sdk"] = sdk.value
     tx.execute(update(spaces).where(spaces.c.key == key).values(values))
-    asleep = (spaces.c.key == key, spaces.c.wanted == Wanted.ASLEEP.value)
-    tx.execute(
-        update(spaces)
-        .where(*asleep, spaces.c.parent_key.is_(None))
-        .values(wanted=Wanted.RUNNING.value)
-    )
+    _rouse(tx, key, spaces.c.parent_key.is_(None))
     events.append(tx, EventKind.HEAD_MOVED, key, actor_id=actor_id, revision=revision)
+
+
+def wake(tx: Tx, key: SpaceKey, *, actor_id: str | None = None) -> bool:
+    """A visit: want a Space running that sleeps. False for one that was paused, or that sleeps
+    because its owner's budget is spent."""
+    woken = _rouse(tx, key)
+    if woken:
+        wanted = Wanted.RUNNING.value
+        events.append(tx, EventKind.SPACE_WANTED, key, actor_id=actor_id, wanted=wanted)
+    return woken
+
+
+def _rouse(tx: Tx, key: SpaceKey, *which: ColumnElement[bool]) -> bool:
+    asleep = (
+        spaces.c.key == key,
+        spaces.c.wanted == Wanted.ASLEEP.value,
+        spaces.c.budget_spent.is_(None),
+        *which,
+    )
+    values = {"wanted": Wanted.RUNNING.value, "used_at": now()}
+    woken = tx.execute(update(spaces).where(*asleep).values(values)).rowcount
+    if woken:
+        usage.woke(tx, key)
+    return bool(woken)
 
 
 def want(tx: Tx, key: SpaceKey, wanted: Wanted, *, actor_id: str | None = None) -> bool:
@@ -261,13 +219,21 @@ def want(tx: Tx, key: SpaceKey, wanted: Wanted, *, actor_id: str | None = None) 
         .values(wanted=wanted.value, used_at=now())
     )
     if changed.rowcount:
+        _meter_sleep(tx, key, wanted)
+        waiting.leave(tx, key)
         events.append(tx, EventKind.SPACE_WANTED, key, actor_id=actor_id, wanted=wanted.value)
     return bool(changed.rowcount)
 
 
 def restart(tx: Tx, key: SpaceKey, *, factory: bool = False, actor_id: str | None = None) -> None:
     """Want it running, from a new replica; `factory` builds the head again without any cache,
-    also after a rollback."""
+    also after a rollback. Raises `BudgetSpent`."""
+    spent = tx.execute(select(spaces.c.budget_spent).where(spaces.c.key == key)).scalar()
+    if spent is not None:
+        raise BudgetSpent(
+            f"The budget of its owner for {spent} is spent: this hardware costs money.",
+            hint="Raise the budget, or choose free hardware.",
+        )
     values: dict[Any, Any] = {
         spaces.c.wanted: Wanted.RUNNING.value,
         spaces.c.restart_generation: spaces.c.restart_generation + 1,
@@ -277,7 +243,16 @@ def restart(tx: Tx, key: SpaceKey, *, factory: bool = False, actor_id: str | Non
         values[spaces.c.factory_generation] = spaces.c.factory_generation + 1
         values[spaces.c.rolled_back_from] = None
     tx.execute(update(spaces).where(spaces.c.key == key).values(values))
+    usage.woke(tx, key)
     events.append(tx, EventKind.SPACE_WANTED, key, actor_id=actor_id, restart=True, factory=factory)
+
+
+def _meter_sleep(tx: Tx, key: SpaceKey, wanted: Wanted) -> None:
+    if wanted is Wanted.ASLEEP:
+        flavor = tx.execute(select(spaces.c.flavor).where(spaces.c.key == key)).scalar_one()
+        usage.fell_asleep(tx, key, flavor)
+    else:
+        usage.woke(tx, key)
 
 
 def settings_changed(tx: Tx, key: SpaceKey, *, actor_id: str | None = None, **detail: Any) -> None:
@@ -328,6 +303,32 @@ def set_sleep(tx: Tx, key: SpaceKey, seconds: int | None, *, actor_id: str | Non
     events.append(tx, EventKind.SPACE_CHANGED, key, actor_id=actor_id, sleep_seconds=seconds)
 
 
+def of_owners(tx: Tx, owner_ids: Collection[str]) -> list[Space]:
+    query = all_rows().where(spaces.c.owner_id.in_(owner_ids), spaces.c.deleted_at.is_(None))
+    return [space_of(row) for row in tx.execute(query).mappings()] if owner_ids else []
+
+
+def held_by_budget(tx: Tx) -> list[Space]:
+    """Those that sleep because their owner's budget is spent."""
+    return [
+        space_of(row)
+        for row in tx.execute(all_rows().where(spaces.c.budget_spent.is_not(None))).mappings()
+    ]
+
+
+def set_budget_spent(tx: Tx, key: SpaceKey, month: str | None) -> None:
+    """Put it to sleep, and keep it asleep, for that month; None lets visitors wake it again."""
+    tx.execute(update(spaces).where(spaces.c.key == key).values(budget_spent=month))
+    running = (spaces.c.key == key, spaces.c.wanted == Wanted.RUNNING.value)
+    asleep = Wanted.ASLEEP.value
+    if (
+        month is not None
+        and tx.execute(update(spaces).where(*running).values(wanted=asleep)).rowcount
+    ):
+        _meter_sleep(tx, key, Wanted.ASLEEP)
+    events.append(tx, EventKind.SPACE_CHANGED, key, budget_spent=month)
+
+
 def mark_deleted(tx: Tx, key: SpaceKey, *, actor_id: str | None = None) -> None:
     """Delete for everybody at once, its previews too; the name is free again, what it left is
     removed after."""
@@ -344,6 +345,7 @@ def mark_deleted(tx: Tx, key: SpaceKey, *, actor_id: str | None = None) -> None:
         )
     )
     former_ids.forget(tx, key)
+    usage.end_all(tx, key)
     events.append(tx, EventKind.SPACE_DELETED, key, actor_id=actor_id)
 
 
@@ -356,39 +358,3 @@ def count(tx: Tx) -> int:
     present = (spaces.c.deleted_at.is_(None), spaces.c.parent_key.is_(None))
     query = select(func.count()).select_from(spaces).where(*present)
     return int(tx.execute(query).scalar_one())
-
-
-def _all() -> Select[Any]:
-    joined = spaces.join(accounts, accounts.c.id == spaces.c.owner_id)
-    return select(spaces, accounts.c.name.label("author")).select_from(joined)
-
-
-def _space(row: Mapping[Any, Any]) -> Space:
-    return Space(
-        key=row["key"],
-        id=SpaceId(row["author"], row["name"]),
-        owner_id=row["owner_id"],
-        creator_id=row["creator_id"],
-        host_label=row["host_label"],
-        visibility=Visibility(row["visibility"]),
-        sdk=Sdk(row["sdk"]),
-        head=row["head"],
-        card=row["card"],
-        wanted=Wanted(row["wanted"]),
-        flavor=row["flavor"],
-        sleep_seconds=row["sleep_seconds"],
-        settings_version=row["settings_version"],
-        restart_generation=row["restart_generation"],
-        factory_generation=row["factory_generation"],
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
-        deleted_at=row["deleted_at"],
-        rolled_back_from=row["rolled_back_from"],
-        skipped_builds=row["skipped_builds"] or 0,
-        origin=None if row["origin"] is None else Origin.from_json(row["origin"]),
-        duplicable=row["duplicable"] is not False,
-        parent_key=row["parent_key"],
-        ref=row["ref"],
-        used_at=row["used_at"],
-        previews=row["previews"] is not False,
-    )

@@ -31,6 +31,7 @@ HEADER = json.dumps({"key": "header", "value": {"summary": "x"}})
 BODIES: dict[str, Any] = {
     "POST /pause": None,
     "POST /restart": None,
+    "POST /grants": {"flavor": "cpu-upgrade", "reason": ""},  # 400 once the gate let it pass
     "DELETE /former-names": {"id": "nobody/nothing"},
     "POST /rollback": {"release": 0},  # 422 once the gate has let it pass
     "POST /duplicate": {},  # the same; `test_duplicate` has who may copy
@@ -56,6 +57,7 @@ BODIES: dict[str, Any] = {
 # What a caller gets who is let through, where that is not 200: `side` is made once for each Space.
 PASSED: dict[str, set[int]] = {
     "DELETE /former-names": {404},
+    "POST /grants": {400},
     "POST /discussions": {400},
     "POST /previews": {404},
     "DELETE /previews/{preview}": {200, 404},
@@ -309,6 +311,12 @@ def test_the_rest_of_the_routes_is_open_or_asks_itself() -> None:
         "GET /api/settings/ssh-keys",
         "POST /api/settings/ssh-keys",
         "DELETE /api/settings/ssh-keys/{id}",
+        "GET /api/settings/billing/statement",
+        "PUT /api/settings/billing/budget",
+        "GET /api/users/{account}/billing/statement",
+        "PUT /api/users/{account}/billing/budget",
+        "GET /api/organizations/{account}/billing/statement",
+        "PUT /api/organizations/{account}/billing/budget",
         "GET /api/settings/repositories",
         "GET /api/organizations/{account}/settings/repositories",
         "GET /avatars/{name}.svg",
@@ -316,6 +324,8 @@ def test_the_rest_of_the_routes_is_open_or_asks_itself() -> None:
         "POST /api/repos/create",
         "POST /api/repos/move",
         "DELETE /api/repos/delete",
+        "GET /api/admin/grants",
+        "POST /api/admin/grants/{id}",
         "GET /api/spaces",
         "GET /api/spaces/hardware",
         "GET /api/spaces/semantic-search",

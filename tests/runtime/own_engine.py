@@ -20,8 +20,10 @@ from tests.waiting import eventually
 class OwnEngine:
     """`up` and `kill` may be repeated; `close` leaves nothing behind."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, *, tools: Path | None = None) -> None:
+        """`tools`: a folder that the daemon looks for programs in before any other."""
         self.folder = folder
+        self._path = os.environ["PATH"] if tools is None else f"{tools}:{os.environ['PATH']}"
         self.name = name
         self.socket = folder / "docker.sock"
         self._holder = subprocess.Popen(
@@ -56,6 +58,7 @@ class OwnEngine:
             ],
             stdout=log,
             stderr=log,
+            env={**os.environ, "PATH": self._path},
         )
         log.close()
         eventually(self.answers, 60)

@@ -304,7 +304,7 @@ def test_the_cause_of_a_silence(findings: Findings, cause: Failure) -> None:
 @pytest.mark.parametrize(
     ("text", "cause"),
     [
-        ('could not select device driver "" with capabilities: [[gpu]]', Cause.NO_CAPACITY),
+        ('could not select device driver "" with capabilities: [[gpu]]', Cause.NO_GPU),
         ('exec: "x": executable file not found in $PATH: unknown', Cause.COMMAND_NOT_FOUND),
         ("exec /start.sh: exec format error", Cause.COMMAND_NOT_FOUND),
         ("No such image: spaceport/abc:latest", Cause.START_FAILED),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from spaceport.ledger import moves, spaces
 from tests.runtime.world import OWNER, World, server
 from tests.waiting import aeventually
+
+pytestmark = pytest.mark.engine
 
 SAYS_ITS_NAME = 'NAME = os.environ["SPACE_ID"] + " " + os.environ["SPACE_HOST"]'
 NAMED = server("@", first=SAYS_ITS_NAME).replace("'@'", "NAME")

@@ -82,8 +82,8 @@ async def _page(
         return variables.listed(tx, space.key), secrets.names(tx, space.key)
 
     shown, hidden = await visit.read(look)
-    catalogue, suggested = visit.context.catalogue, card_of(space).suggested_hardware
-    known = [] if space.sdk.value == "static" else offered(catalogue)
+    suggested = card_of(space).suggested_hardware
+    known = [] if space.sdk.value == "static" else offered(visit.context)
     return visit.page(
         "duplicate.html",
         status=400 if problem else 200,

@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from hub.web.pages.space import header_of
-from hub.web.sections import disk, entries, name, previews, releases, visibility
+from hub.web.sections import disk, entries, hardware, name, previews, releases, usage, visibility
 from hub.web.visit import Visit
 from spaceport.addresses import page_path
 from spaceport.authorize import Action
@@ -28,8 +28,10 @@ SECTIONS: tuple[Section, ...] = (
     previews.section,
     disk.section,
     entries.section,
+    hardware.section,
     visibility.section,
     releases.section,
+    usage.section,
     name.section,
 )
 

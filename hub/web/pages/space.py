@@ -144,7 +144,7 @@ async def wake(visit: Visit) -> web.StreamResponse:
     view = await visit.space(Action.USE_APP)
     if view.standing.stage is Stage.SLEEPING:
         key = view.space.key
-        await visit.write(lambda tx: spaces.want(tx, key, Wanted.RUNNING, actor_id=visit.actor.id))
+        await visit.write(lambda tx: spaces.wake(tx, key, actor_id=visit.actor.id))
     return web.json_response({})
 
 

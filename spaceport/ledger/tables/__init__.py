@@ -11,7 +11,9 @@ from spaceport.ledger.tables.accounts import (
     tokens,
 )
 from spaceport.ledger.tables.base import metadata
+from spaceport.ledger.tables.billing import budgets, usage
 from spaceport.ledger.tables.facts import facts
+from spaceport.ledger.tables.hardware import grants, waiting
 from spaceport.ledger.tables.large import file_locks, large_objects, large_uploads
 from spaceport.ledger.tables.log import cursors, dead_letters, events
 from spaceport.ledger.tables.moves import former_ids
@@ -21,6 +23,7 @@ from spaceport.ledger.tables.work import builds, pushes, releases, replicas
 
 __all__ = [
     "accounts",
+    "budgets",
     "builds",
     "cursors",
     "dead_letters",
@@ -28,6 +31,7 @@ __all__ = [
     "facts",
     "file_locks",
     "former_ids",
+    "grants",
     "invitations",
     "large_objects",
     "large_uploads",
@@ -42,5 +46,7 @@ __all__ = [
     "spaces",
     "ssh_keys",
     "tokens",
+    "usage",
     "variables",
+    "waiting",
 ]

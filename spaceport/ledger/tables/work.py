@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Column,
     ForeignKey,
     Index,
@@ -86,6 +87,7 @@ replicas = Table(
     Column("handle", String(128)),  # the engine's name of the container, once it is started
     Column("port", Integer, nullable=False),
     Column("placement", JSON, nullable=False, default=dict),
+    Column("price", BigInteger),  # micro-dollars an hour while it serves; null: nothing
     Column("cause", String(40)),
     Column("detail", JSON, nullable=False, default=dict),
     Column("created_at", UtcDateTime, nullable=False),
