@@ -130,7 +130,6 @@ class LedgerFigures:
             return
         if state == BuildState.RUNNING.value and build.started_at is not None:
             self._queue_wait.observe(_between(build.queued_at, build.started_at))
-            self._woken.pop(build.space_key, None)  # a preview that is built first is no wake
         if state in (BuildState.SUCCEEDED.value, BuildState.FAILED.value):
             self._build_ended(build, str(state))
 

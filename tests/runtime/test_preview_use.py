@@ -18,8 +18,6 @@ from runtime.view import Room
 from spaceport.ledger.overview import Overview
 from tests.runtime.rows import space
 
-NOW = datetime.now(UTC)
-
 
 def used(**changes: Any) -> Use:
     row = space(sleep_seconds=900, **changes)
@@ -39,6 +37,8 @@ def test_a_space_of_which_nothing_serves_is_left_alone() -> None:
 
 
 def test_a_preview_counts_from_when_it_was_woken() -> None:
-    found = used(parent_key="p" * 24, ref="refs/heads/x", used_at=NOW - timedelta(hours=1))
+    found = used(
+        parent_key="p" * 24, ref="refs/heads/x", used_at=datetime.now(UTC) - timedelta(hours=1)
+    )
     assert found.idle_seconds == pytest.approx(3600, abs=60)
     assert found.sleep_after == 900
