@@ -12,7 +12,7 @@ from builder.session import Previous, Result, Task
 from spaceport.cause import Failure
 from spaceport.errors import NotFound
 from spaceport.failpoints import failpoint
-from spaceport.ledger import Ledger, builds, secrets, spaces, variables
+from spaceport.ledger import Ledger, builds, egress, secrets, spaces, variables
 from spaceport.ledger.builds import Build
 from spaceport.ledger.database import Tx
 from spaceport.ledger.spaces import Space
@@ -81,6 +81,7 @@ class Desk:
                 return None
             running = builds.get(tx, build.id)
             last = builds.newest(tx, build.space_key, BuildState.SUCCEEDED)
+            reach = egress.of(tx, space.repository_key)
         failpoint("build:after-begin")
         if running is None:
             return None
@@ -91,6 +92,7 @@ class Desk:
             settings,
             _previous(last),
             factory,
+            reach,
             space.repository_key,
         )
         return Begun(running, task, space.restart_generation)

@@ -14,10 +14,10 @@ from builder.fingerprint import fingerprint
 from builder.folders import discard, fresh
 from builder.places import Places
 from builder.plan.model import ImagePlan
-from builder.step import Attempt, DiskGuard, stop_when
+from builder.step import NETWORKS, Attempt, DiskGuard, stop_when
 from config.builder import BuilderSettings
-from spaceport.cause import Failure
-from spaceport.engine import LABEL_BUILD, Engine, EngineRefused, ImageBuild
+from spaceport.cause import Cause, Failure
+from spaceport.engine import LABEL_BUILD, Engine, EngineRefused, ImageBuild, Network
 
 SPACE_TAG = "spaceport/space"
 SYSTEM_TAG = "spaceport/system"
@@ -125,6 +125,8 @@ class Images:
         return tag
 
     def _build(self, build: ImageBuild, attempt: Attempt) -> None:
+        if NETWORKS[attempt.egress.preset] is not Network.BUILD:
+            raise BuildFailed.of(Cause.NETWORK_POLICY, policy=attempt.egress.preset.value)
         disk = DiskGuard(self._places.data, self._settings.disk_reserve)
         attempt.check()
         attempt.tail.clear()

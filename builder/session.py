@@ -27,6 +27,7 @@ from builder.step import Attempt
 from config.builder import BuilderSettings
 from config.sdks import SdkCatalogue
 from spaceport.artifact import Artifact
+from spaceport.egress import DEFAULT_EGRESS, Egress
 from spaceport.engine import Engine
 from spaceport.failpoints import failpoint
 from spaceport.names import SpaceKey
@@ -53,6 +54,7 @@ class Task:
     settings: Settings = field(default_factory=Settings)
     previous: Previous = Previous()
     factory: bool = False  # trust no cache
+    egress: Egress = DEFAULT_EGRESS
     repository: SpaceKey | None = None  # where the revision is; None: the Space's own
 
 

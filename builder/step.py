@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from builder.failed import BuildFailed
 from builder.folders import build_user
 from builder.places import HOME, TMP
 from config.builder import BuilderSettings
 from spaceport.cause import Cause
+from spaceport.egress import DEFAULT_EGRESS, Destination, Egress, Preset
 from spaceport.engine import (
     LABEL_BUILD,
     LABEL_SPACE,
@@ -33,6 +35,7 @@ _CA_VARIABLES = (
     "GIT_SSL_CAINFO",
 )  # fmt: skip
 KILLED = 137
+PYPI = ("https://pypi.org/", "https://files.pythonhosted.org/")
 DISK_EVERY = 1.0  # seconds between two looks at the disk
 
 
@@ -51,6 +54,7 @@ class Attempt:
     stop_asked: Callable[[], bool]
     deadline: float  # time.monotonic()
     tail: list[str] = field(default_factory=list)
+    egress: Egress = DEFAULT_EGRESS
 
     TAIL = 200
 
@@ -74,6 +78,28 @@ class Attempt:
     @property
     def labels(self) -> dict[str, str]:
         return {LABEL_SPACE: self.space_key, LABEL_BUILD: self.build_id}
+
+
+NETWORKS = {
+    Preset.DEFAULT: Network.BUILD,
+    Preset.ALLOW_LIST: Network.BUILD,  # the list is about the app
+    Preset.INDEX_ONLY: Network.CHOSEN,
+    Preset.NONE: Network.NONE,
+}
+
+
+def index_destinations(settings: BuilderSettings) -> tuple[Destination, ...]:
+    """The package indexes that all Spaces may use."""
+    urls = [settings.index_url] if settings.index_url else list(PYPI)
+    split = [urlsplit(url) for url in (*urls, *settings.trusted_indexes)]
+    ports = {"http": 80, "https": 443}
+    return tuple(
+        dict.fromkeys(
+            Destination(each.hostname, each.port or ports.get(each.scheme))
+            for each in split
+            if each.hostname
+        )
+    )
 
 
 class Steps:
@@ -112,7 +138,8 @@ class Steps:
             user=f"{uid}:{gid}",
             mounts=(*mounts, *self._certificates()),
             tmpfs=(Tmpfs(TMP, limits.scratch), Tmpfs(HOME, limits.scratch)),
-            network=Network.BUILD,
+            network=NETWORKS[attempt.egress.preset],
+            egress=index_destinations(self._settings),
             limits=Limits(cpus=limits.cpus, memory=limits.memory, pids=limits.pids),
             labels=attempt.labels,
             low_priority=True,

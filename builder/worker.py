@@ -169,6 +169,7 @@ class Worker:
             output=log.output,
             stop_asked=job.asked.is_set,
             deadline=started + self._settings.timeout,
+            egress=begun.task.egress,
         )
         plan: dict[str, Any] = {}
         try:

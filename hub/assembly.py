@@ -39,6 +39,7 @@ from hub.janitor import Janitor
 from hub.metrics.page import MetricsPage
 from hub.origins import Origins
 from hub.parts import Installation, open_installation
+from hub.refused import ENGINE
 from hub.single import only_server
 from hub.ssh import SshRoom, Taken, start_ssh
 from hub.web import add_web
@@ -230,6 +231,7 @@ class Server:
         add_lfs(app, lfs_desk(context, access))
         Health(context, self._engine).add_routes(app)
         self._metrics.add_routes(app)
+        app[ENGINE] = self._engine
         app[METER] = Meter(self._engine, self._proxy)
         add_xet(app, context)
         add_api(app, context, Commits(context.repositories, self._receive.concluder, context.pools))

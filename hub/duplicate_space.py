@@ -20,7 +20,7 @@ from spaceport.actor import Actor
 from spaceport.authorize import Action, SpaceResource, authorize
 from spaceport.errors import Forbidden, Invalid, NotFound
 from spaceport.failpoints import failpoint
-from spaceport.ledger import Tx, spaces, variables
+from spaceport.ledger import Tx, egress, spaces, variables
 from spaceport.ledger.origins import Origin
 from spaceport.ledger.spaces import Space, Visibility
 from spaceport.names import SpaceId, SpaceKey, check_space_name, new_key
@@ -120,6 +120,7 @@ def _enter(
         spaces.set_sleep(tx, key, wanted.sleep, actor_id=actor.id)
     hidden = [entry for entry in wanted.secrets if entry.value]
     enter_settings(tx, context, actor, key, _variables(tx, source.key, wanted, hidden), hidden)
+    egress.set_(tx, key, egress.of(tx, source.key), actor_id=actor.id)
     quota = context.large.quota
     copy_large_links(tx, source.key, key, named, quota, actor_id=actor.id)
     return spaces.get(tx, key)

@@ -20,7 +20,7 @@ from spaceport.cause import Cause, Failure
 from spaceport.engine import ContainerSpec, EngineDown
 from spaceport.errors import SpaceportError
 from spaceport.failpoints import failpoint
-from spaceport.ledger import builds, releases, replicas, secrets, spaces, variables, waiting
+from spaceport.ledger import builds, egress, releases, replicas, secrets, spaces, variables, waiting
 from spaceport.ledger.database import Tx
 from spaceport.ledger.releases import Release
 from spaceport.ledger.replicas import Replica
@@ -241,5 +241,6 @@ def _spec(
         hub_url=tools.hub_url,
         settings=tools.settings.container,
         secrets=values,
+        egress=egress.of(tx, space.repository_key),
     )
     return container_spec(inputs)

@@ -15,6 +15,7 @@ from config.runtime import ContainerSettings
 from runtime.placement import Placement
 from spaceport.artifact import Artifact
 from spaceport.card import Card
+from spaceport.egress import DEFAULT_EGRESS, Egress, Preset
 from spaceport.engine import (
     LABEL_BUILD,
     LABEL_INSTANCE,
@@ -41,6 +42,15 @@ THREAD_VARIABLES = (
 """Inside a container `os.cpu_count()` is the host's; these libraries would start that many."""
 
 
+NETWORKS = {
+    Preset.DEFAULT: Network.APP,
+    Preset.ALLOW_LIST: Network.CHOSEN,
+    Preset.INDEX_ONLY: Network.NONE,
+    Preset.NONE: Network.NONE,
+}
+"""What the app of each network policy is connected to; the proxy reaches it in any case."""
+
+
 @dataclass(frozen=True)
 class Inputs:
     """Everything that a container depends on."""
@@ -56,6 +66,7 @@ class Inputs:
     hub_url: str
     settings: ContainerSettings = field(default_factory=ContainerSettings)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    egress: Egress = DEFAULT_EGRESS
 
 
 def container_spec(inputs: Inputs) -> ContainerSpec:
@@ -71,7 +82,8 @@ def container_spec(inputs: Inputs) -> ContainerSpec:
         mounts=_mounts(artifact, inputs.data),
         tmpfs=_tmpfs(artifact, inputs.placement, inputs.settings),
         read_only_root=artifact.read_only_root,
-        network=Network.APP,
+        network=NETWORKS[inputs.egress.preset],
+        egress=inputs.egress.destinations,
         gpus=inputs.placement.gpus,
         limits=_limits(inputs.placement, inputs.settings),
         labels={

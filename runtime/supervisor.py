@@ -25,6 +25,7 @@ from runtime.proxy.routes import Route
 from runtime.publisher import Publish, Publisher
 from runtime.tools import Host, NoTraffic, Secrets, Tools, TrafficSource
 from spaceport.engine import LABEL_REPLICA, LABEL_SPACE, Engine, EngineDown, Handle
+from spaceport.errors import SpaceportError
 from spaceport.follower import Follower
 from spaceport.ledger import Ledger, grants, spaces
 from spaceport.ledger.columns import now
@@ -146,8 +147,18 @@ class Supervisor:
             del self._lanes[key]
         await self._measure_host()
         await self._tools.pools.run("db", self._keep_accounts)
+        await self._keep_guard()
         keys = await self._tools.pools.run("db", self._restless)
         return keys | await self._owners_of_containers()
+
+    async def _keep_guard(self) -> None:
+        """Somebody's firewall may have thrown the network policy away with its own rules."""
+        try:
+            await self._tools.pools.run("engine", self._tools.engine.guard)
+        except EngineDown:
+            return
+        except SpaceportError as error:
+            logger.error("the network policy is not in force: %s %s", error, error.hint)
 
     def _keep_accounts(self) -> None:
         budget = self._tools.settings.monthly_budget

@@ -89,6 +89,11 @@ class Cause(Enum):
         "{path} is a git-lfs pointer whose content was never uploaded.",
         "Run: git lfs push --all origin",
     )
+    NETWORK_POLICY = (
+        Stage.BUILD_ERROR,
+        "Images cannot be built under the network policy '{policy}' of this Space.",
+        "Dockerfiles and packages.txt need the web: choose another network policy in the Settings.",
+    )
     BUILD_TIMEOUT = (
         Stage.BUILD_ERROR,
         "The build took longer than {limit} and was stopped.",

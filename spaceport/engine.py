@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from spaceport.egress import Destination
 from spaceport.errors import SpaceportError, Unavailable
 
 Handle = str
@@ -23,6 +24,8 @@ LABEL_INSTANCE = "spaceport.instance"
 LABEL_SPACE = "spaceport.space"
 LABEL_BUILD = "spaceport.build"
 LABEL_REPLICA = "spaceport.replica"
+LABEL_EGRESS = "spaceport.egress"
+LABEL_ADDRESS = "spaceport.address"
 
 
 class EngineDown(Unavailable):
@@ -41,6 +44,7 @@ class Network(StrEnum):
     NONE = "none"  # loopback only
     APP = "app"  # the bridge of the Spaces, with the network policy
     BUILD = "build"  # the bridge of builds; package indexes can be reached
+    CHOSEN = "chosen"  # a bridge from which nothing is reached but name servers and `egress`
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ class ContainerSpec:
     tmpfs: tuple[Tmpfs, ...] = ()
     read_only_root: bool = True
     network: Network = Network.APP
+    egress: tuple[Destination, ...] = ()  # of `Network.CHOSEN`: what can be reached
     gpus: tuple[str, ...] = ()  # by device id, never by number of them
     limits: Limits = Limits()
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -127,6 +132,17 @@ class Usage:
     memory_limit: int | None = None
     received: int | None = None
     sent: int | None = None
+
+
+@dataclass(frozen=True)
+class Refused:
+    """An attempt to reach something that the network policy does not allow, and how often."""
+
+    address: str
+    port: int
+    protocol: str  # "tcp" or "udp"
+    count: int
+    ago: float  # seconds since the last one
 
 
 @dataclass(frozen=True)
@@ -248,6 +264,16 @@ class Engine(Protocol):
 
     def listening(self, handle: Handle) -> Sequence[Listening]:
         """What the container listens on; empty when that cannot be seen."""
+
+    def refused(self, handle: Handle) -> Sequence[Refused]:
+        """What the network policy kept it from, the most frequent first; empty when that cannot
+        be told. Raises `NoSuchContainer`."""
+
+    def guard(self) -> None:
+        """Put the network policy in force again where it is not, and look names up anew.
+
+        Raises `Misconfigured` when it cannot; then nothing is started either.
+        """
 
     def build_image(
         self,

@@ -20,6 +20,7 @@ from hub.cli import (
     hardware,
     keys,
     moves,
+    network,
     orgs,
     previews,
     releases,
@@ -52,6 +53,7 @@ spaces.app.command()(previews.set_secret)
 spaces.app.command()(duplicate.duplicate)
 spaces.app.command()(moves.move)
 spaces.app.command()(hardware.hardware)
+spaces.app.command()(network.network)
 app.add_typer(spaces.app, name="space")
 app.add_typer(billing.app, name="billing")
 app.add_typer(grants.app, name="grant")

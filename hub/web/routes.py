@@ -18,6 +18,7 @@ from hub.web.pages import (
     hardware_settings,
     lists,
     name_settings,
+    network_settings,
     preview_settings,
     previews,
     pricing,
@@ -92,6 +93,7 @@ def add_web(app: web.Application, context: HubContext) -> None:
     post(f"{_SPACE}/settings/previews/create", door(preview_settings.create))
     post(f"{_SPACE}/settings/previews/delete", door(preview_settings.remove))
     post(f"{_SPACE}/settings/grant", door(hardware_settings.ask_grant))
+    post(f"{_SPACE}/settings/network", door(network_settings.set_network))
     post(f"{_SPACE}/settings/name", door(name_settings.move))
     post(f"{_SPACE}/settings/name/free", door(name_settings.free))
     post(f"{_SPACE}/settings/delete", door(space_settings.delete))

@@ -10,8 +10,7 @@ from spaceport.engine import Network
 OWN_ADDRESSES = IPv4Network("10.208.0.0/12")
 """For an engine that hands out no addresses by itself."""
 _OWN_PREFIX = 20
-_LETTERS = {Network.APP: "a", Network.BUILD: "b"}
-_HALVES = {Network.APP: 0, Network.BUILD: 1}
+_LETTERS = {Network.APP: "a", Network.BUILD: "b", Network.CHOSEN: "c"}
 BRIDGED = tuple(_LETTERS)
 
 
@@ -31,6 +30,9 @@ def own_subnet(instance: str) -> IPv4Network:
     return IPv4Network((int(OWN_ADDRESSES.network_address) + number * step, _OWN_PREFIX))
 
 
-def half(subnet: IPv4Network, network: Network) -> IPv4Network:
-    """The lower half is for apps, the upper one for builds."""
-    return list(subnet.subnets(prefixlen_diff=1))[_HALVES[network]]
+def part(subnet: IPv4Network, network: Network) -> IPv4Network:
+    """The lower half is for apps, the third quarter for builds, the last for what has an
+    allow-list."""
+    lower, upper = subnet.subnets(prefixlen_diff=1)
+    third, last = upper.subnets(prefixlen_diff=1)
+    return {Network.APP: lower, Network.BUILD: third, Network.CHOSEN: last}[network]

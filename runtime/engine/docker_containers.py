@@ -31,6 +31,7 @@ from spaceport.engine import (
     Exit,
     Handle,
     LogLine,
+    Network,
     NoSuchContainer,
     Observed,
 )
@@ -58,6 +59,8 @@ class DockerContainers:
         """Raises `EngineRefused`. A container of ours of the same name is removed first."""
         with self._connection.calls():
             self._networks.ensure(self._connection, spec.network)
+            if spec.network is Network.CHOSEN:
+                spec = self._networks.choose(self._connection, spec)
             try:
                 return self._create(spec, keep_log)
             except docker.errors.APIError as error:

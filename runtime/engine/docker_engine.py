@@ -17,7 +17,7 @@ from runtime.engine.docker_images import DockerImages
 from runtime.engine.docker_networks import Networks, guarded
 from runtime.engine.docker_probe import probe
 from runtime.engine.docker_spec import Surroundings
-from runtime.engine.docker_state import with_last_line
+from runtime.engine.docker_state import address_of, age_of, with_last_line
 from runtime.engine.docker_stream import frames, lines
 from runtime.engine.docker_watch import watch
 from runtime.engine.live_output import LastLines, Pump, follow
@@ -32,6 +32,7 @@ from spaceport.engine import (
     LogLine,
     Observed,
     Output,
+    Refused,
     Usage,
 )
 from spaceport.errors import SpaceportError
@@ -150,6 +151,15 @@ class DockerEngine:
 
     def listening(self, handle: Handle) -> Sequence[Listening]:
         return self._doors.listening(handle)
+
+    def refused(self, handle: Handle) -> Sequence[Refused]:
+        raw = self._containers.raw(handle)
+        with self._connection.calls():
+            return self._networks.refused(self._connection, address_of(raw), age_of(raw))
+
+    def guard(self) -> None:
+        with self._connection.calls():
+            self._networks.guard(self._connection, names=True)
 
     def build_image(
         self,

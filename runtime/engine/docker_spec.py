@@ -10,7 +10,7 @@ from typing import Any
 
 from runtime.engine.seccomp import docker_profile
 from runtime.engine.weights import APP_OOM_SCORE, LOW_OOM_SCORE, LOW_SHARES, NORMAL_SHARES
-from spaceport.engine import LABEL_INSTANCE, ContainerSpec, Mount, Network, Tmpfs
+from spaceport.engine import LABEL_ADDRESS, LABEL_INSTANCE, ContainerSpec, Mount, Network, Tmpfs
 from spaceport.errors import Invalid
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
@@ -53,6 +53,9 @@ def create_arguments(spec: ContainerSpec, around: Surroundings) -> dict[str, Any
         # Both are set, so that an image's own entry point never gets between.
         body["Entrypoint"] = [spec.command[0]]
         body["Cmd"] = list(spec.command[1:])
+    if spec.network is Network.CHOSEN:
+        place = {"IPAMConfig": {"IPv4Address": spec.labels[LABEL_ADDRESS]}}
+        body["NetworkingConfig"] = {"EndpointsConfig": {around.networks[spec.network]: place}}
     if spec.working_dir is not None:
         body["WorkingDir"] = spec.working_dir
     if spec.user is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from spaceport.engine import ContainerState, Exit, Observed, Usage
@@ -74,3 +75,10 @@ def address_of(inspected: Mapping[str, Any]) -> str:
     networks = (inspected.get("NetworkSettings") or {}).get("Networks") or {}
     addresses = [settings.get("IPAddress") for settings in networks.values()]
     return next((address for address in addresses if address), "127.0.0.1")
+
+
+def age_of(inspected: Mapping[str, Any]) -> float:
+    """Seconds since it started; Docker tells nanoseconds, which Python does not read."""
+    whole, _, _ = str(inspected["State"]["StartedAt"]).partition(".")
+    started = datetime.fromisoformat(whole.removesuffix("Z")).replace(tzinfo=UTC)
+    return (datetime.now(UTC) - started).total_seconds()

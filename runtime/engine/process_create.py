@@ -15,7 +15,7 @@ from runtime.engine.process_network import ProcessNetwork
 from runtime.engine.process_probe import own_network_possible, tools
 from runtime.engine.process_start import start_keeper
 from runtime.engine.process_store import ProcessStore, State
-from spaceport.engine import ContainerSpec, EngineRefused, Handle, Network
+from spaceport.engine import LABEL_EGRESS, ContainerSpec, EngineRefused, Handle, Network
 
 FIRST_UID = 70000
 """Containers of root run as this and the following users of the host, one each."""
@@ -43,11 +43,17 @@ class Creation:
         _check_sources(spec)
         index = free_number(state.index for state in self._store.states().values())
         bridged = spec.network is not Network.NONE and process_network.available()
+        labels = dict(spec.labels)
+        if spec.network is Network.CHOSEN:
+            if not bridged:
+                raise EngineRefused("an allow-list needs root, 'ip' and nftables on this server")
+            labels[LABEL_EGRESS] = " ".join(map(str, spec.egress))
+            self._network.choose(self._network.address(spec.network, index), spec.egress)
         group_name = self._group_name(index)
         handle = self._store.make(
             State(
                 name=spec.name,
-                labels=dict(spec.labels),
+                labels=labels,
                 index=index,
                 address=self._network.address(spec.network, index) if bridged else LOOPBACK,
                 group=group_name,

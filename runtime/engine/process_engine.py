@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from config.engine import EngineSettings
@@ -32,7 +33,9 @@ from runtime.engine.process_start import reap
 from runtime.engine.process_store import ProcessStore
 from runtime.engine.process_watch import watch
 from runtime.engine.usage import usage_of, usage_of_processes
+from spaceport.egress import Destination
 from spaceport.engine import (
+    LABEL_EGRESS,
     LABEL_INSTANCE,
     Cancelled,
     ContainerSpec,
@@ -47,6 +50,7 @@ from spaceport.engine import (
     NoSuchContainer,
     Observed,
     Output,
+    Refused,
     Usage,
 )
 
@@ -65,12 +69,30 @@ class ProcessEngine:
     def __init__(self, settings: EngineSettings, data_dir: Path, instance: str) -> None:
         self._instance = instance
         self._store = ProcessStore(data_dir / "process")
-        self._network = ProcessNetwork(settings, instance)
+        self._network = ProcessNetwork(settings, instance, self._with_a_list)
         self._creation = Creation(settings, self._store, self._network, instance)
         self._closed = threading.Event()
 
     def probe(self) -> EngineInfo:
         return probe()
+
+    def _with_a_list(self) -> dict[IPv4Address, list[Destination]]:
+        """What each container with an allow-list may reach, by its address."""
+        return {
+            IPv4Address(state.address): [
+                Destination.parse(one) for one in state.labels[LABEL_EGRESS].split()
+            ]
+            for state in self._store.states().values()
+            if LABEL_EGRESS in state.labels
+        }
+
+    def refused(self, handle: Handle) -> Sequence[Refused]:
+        state = self._store.state(handle)
+        age = time.time() - (self._store.folder(handle) / "state.json").stat().st_mtime
+        return self._network.refused(state.address, age)
+
+    def guard(self) -> None:
+        self._network.guard()
 
     def start(self, spec: ContainerSpec) -> Handle:
         with self._store.locked():

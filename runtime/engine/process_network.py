@@ -10,15 +10,20 @@ import os
 import shutil
 import subprocess
 import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from config.engine import EngineSettings
 from runtime.engine import firewall
-from runtime.engine.bridges import BRIDGED, bridge_name, half, own_subnet
-from spaceport.engine import EngineRefused, Network
+from runtime.engine.bridges import BRIDGED, bridge_name, own_subnet, part
+from runtime.engine.destinations import Allowed, Names, allowed
+from spaceport.egress import Destination
+from spaceport.engine import EngineRefused, Network, Refused
+
+Living = Callable[[], Mapping[IPv4Address, Sequence[Destination]]]
 
 _SYSTEM = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 
@@ -33,8 +38,11 @@ def available() -> bool:
 class ProcessNetwork:
     """Bridges and rules are made with the first container that needs them."""
 
-    def __init__(self, settings: EngineSettings, instance: str) -> None:
+    def __init__(self, settings: EngineSettings, instance: str, living: Living) -> None:
+        """`living` tells what each container with an allow-list may reach, by its address."""
         self._settings = settings
+        self._living = living
+        self._names = Names()
         self._instance = instance
         self._subnet = settings.subnet or own_subnet(instance)
         self._lock = threading.Lock()
@@ -42,10 +50,54 @@ class ProcessNetwork:
 
     def address(self, network: Network, index: int) -> str:
         """The address of the container with that number; unique while it lives."""
-        return str(self._half(network)[index + 2])
+        return str(self._part(network)[index + 2])
 
-    def _half(self, network: Network) -> IPv4Network:
-        return half(self._subnet, network)
+    def _part(self, network: Network) -> IPv4Network:
+        return part(self._subnet, network)
+
+    def guard(self) -> None:
+        """Put the policy in force again if it is not, and look names up anew; nothing to do before
+        the first container."""
+        with self._lock:
+            if not self._ready:
+                return
+            self._names.refresh(
+                one.host for listed in self._living().values() for one in listed if not one.network
+            )
+            self._enforce()
+            firewall.let(self._instance, self._chosen())
+
+    def choose(self, address: str, egress: Sequence[Destination]) -> None:
+        """Let a container that is about to start reach this, and nothing else."""
+        with self._lock:
+            if not self._ready:
+                self._make()
+                self._ready = True
+            self._enforce()
+            firewall.let(self._instance, self._chosen({IPv4Address(address): egress}))
+
+    def refused(self, address: str, age: float) -> Sequence[Refused]:
+        return firewall.refused(self._instance, address, age) if self._ready else ()
+
+    def _chosen(
+        self, new: Mapping[IPv4Address, Sequence[Destination]] | None = None
+    ) -> dict[IPv4Address, Sequence[Allowed]]:
+        ports = self._settings.egress_ports
+        all_of_them = {**self._living(), **(new or {})}
+        return {each: allowed(listed, self._names, ports) for each, listed in all_of_them.items()}
+
+    def _enforce(self) -> None:
+        policy = self._policy()
+        if not firewall.in_force(self._instance, policy):
+            firewall.load(self._instance, replace(policy, chosen=self._chosen()))
+
+    def _policy(self) -> firewall.Policy:
+        bridges = {bridge_name(self._instance, network): network for network in BRIDGED}
+        return replace(
+            firewall.policy_of(self._settings, tuple(bridges)),
+            masquerade={bridge: self._part(network) for bridge, network in bridges.items()},
+            chosen_bridge=bridge_name(self._instance, Network.CHOSEN),
+        )
 
     def attach(self, network: Network, index: int, pid: int) -> None:
         """Give the network namespace of `pid` an `eth0`. Raises `EngineRefused`."""
@@ -53,10 +105,11 @@ class ProcessNetwork:
             if not self._ready:
                 self._make()
                 self._ready = True
+            self._enforce()  # nothing starts without
         bridge = bridge_name(self._instance, network)
         host_end = f"{bridge[:3]}{bridge[4:10]}-{index}"[:15]
-        prefix = self._half(network).prefixlen
-        gateway = self._half(network)[1]
+        prefix = self._part(network).prefixlen
+        gateway = self._part(network)[1]
         with contextlib.suppress(EngineRefused):  # left from a container that was killed just now
             ip(f"link del {host_end}")
         ip(
@@ -76,7 +129,7 @@ class ProcessNetwork:
         bridges = {bridge_name(self._instance, network): network for network in BRIDGED}
         for bridge, network in bridges.items():
             if not Path(f"/sys/class/net/{bridge}").exists():
-                subnet = self._half(network)
+                subnet = self._part(network)
                 ip(
                     f"link add {bridge} type bridge",
                     f"addr add {subnet[1]}/{subnet.prefixlen} dev {bridge}",
@@ -85,13 +138,7 @@ class ProcessNetwork:
             with contextlib.suppress(OSError):
                 Path(f"/proc/sys/net/ipv6/conf/{bridge}/disable_ipv6").write_text("1")
         Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
-        firewall.load(
-            self._instance,
-            replace(
-                firewall.policy_of(self._settings, tuple(bridges)),
-                masquerade={bridge: self._half(network) for bridge, network in bridges.items()},
-            ),
-        )
+        firewall.load(self._instance, replace(self._policy(), chosen=self._chosen()))
         for bridge in bridges:
             _let_docker_forward(bridge, insert=True)
 

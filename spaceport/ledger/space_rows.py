@@ -62,8 +62,8 @@ class Space:
 
     @property
     def repository_key(self) -> SpaceKey:
-        """Whose repository it is made of: a preview reads that of its Space. Rights, too, are
-        granted there."""
+        """Whose repository it is made of: a preview reads that of its Space. Rights and network
+        policy, too, are those of that Space."""
         return self.parent_key or self.key
 
     @property

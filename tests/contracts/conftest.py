@@ -28,6 +28,7 @@ class Rig:
     again: Callable[[], AnyEngine]
     base: str
     kind: str
+    instance: str
 
     def spec(self, code: str, **fields: Any) -> ContainerSpec:
         """A container that runs this Python."""
@@ -67,7 +68,7 @@ def shared_rig(
         base = ensure_base(engine, data / "trees")
     except EngineDown as error:
         pytest.skip(str(error))
-    yield Rig(engine, lambda: make_engine(kind, data, instance), base, kind)
+    yield Rig(engine, lambda: make_engine(kind, data, instance), base, kind, instance)
     engine.close(remove=True)
 
 

@@ -31,6 +31,7 @@ HEADER = json.dumps({"key": "header", "value": {"summary": "x"}})
 BODIES: dict[str, Any] = {
     "POST /pause": None,
     "POST /restart": None,
+    "PUT /network": {"preset": "default"},
     "POST /grants": {"flavor": "cpu-upgrade", "reason": ""},  # 400 once the gate let it pass
     "DELETE /former-names": {"id": "nobody/nothing"},
     "POST /rollback": {"release": 0},  # 422 once the gate has let it pass

@@ -8,7 +8,18 @@ import pytest
 
 from spaceport.actor import ANONYMOUS, Actor, Means
 from spaceport.authorize import Action, SpaceResource, authorize
-from spaceport.ledger import Ledger, accounts, events, moves, previews, secrets, spaces, variables
+from spaceport.egress import Egress, Preset
+from spaceport.ledger import (
+    Ledger,
+    accounts,
+    egress,
+    events,
+    moves,
+    previews,
+    secrets,
+    spaces,
+    variables,
+)
 from spaceport.ledger import tables as t
 from spaceport.ledger.accounts import Account
 from spaceport.ledger.columns import now
@@ -106,6 +117,15 @@ def test_it_follows_its_space(ledger: Ledger, space: Space, ada: Account, keyrin
         assert spaces.get(tx, made.key).deleted_at is not None
         assert previews.hold(tx, space.key) is None
         assert events.of_space(tx, made.key)[0].kind.value == "space.deleted"
+
+
+def test_the_network_policy_of_its_space_is_its_own(ledger: Ledger, space: Space) -> None:
+    made = begin(ledger, space)
+    with ledger.write() as tx:
+        egress.set_(tx, space.key, Egress(Preset.NONE))
+        changed = spaces.get(tx, made.key)
+        assert changed.settings_version == made.settings_version + 1  # it restarts under it
+        assert egress.of(tx, changed.repository_key) == Egress(Preset.NONE)
 
 
 def test_a_name_of_any_length_can_be_deleted(ledger: Ledger, ada: Account) -> None:

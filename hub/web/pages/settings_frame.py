@@ -12,7 +12,17 @@ from typing import Any
 from aiohttp import web
 
 from hub.web.pages.space import header_of
-from hub.web.sections import disk, entries, hardware, name, previews, releases, usage, visibility
+from hub.web.sections import (
+    disk,
+    entries,
+    hardware,
+    name,
+    network,
+    previews,
+    releases,
+    usage,
+    visibility,
+)
 from hub.web.visit import Visit
 from spaceport.addresses import page_path
 from spaceport.authorize import Action
@@ -29,6 +39,7 @@ SECTIONS: tuple[Section, ...] = (
     disk.section,
     entries.section,
     hardware.section,
+    network.section,
     visibility.section,
     releases.section,
     usage.section,

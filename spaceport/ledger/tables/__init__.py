@@ -12,6 +12,7 @@ from spaceport.ledger.tables.accounts import (
 )
 from spaceport.ledger.tables.base import metadata
 from spaceport.ledger.tables.billing import budgets, usage
+from spaceport.ledger.tables.egress import egress
 from spaceport.ledger.tables.facts import facts
 from spaceport.ledger.tables.hardware import grants, waiting
 from spaceport.ledger.tables.large import file_locks, large_objects, large_uploads
@@ -27,6 +28,7 @@ __all__ = [
     "builds",
     "cursors",
     "dead_letters",
+    "egress",
     "events",
     "facts",
     "file_locks",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from runtime.engine.bridges import part
 from runtime.engine.docker_networks import network_arguments
 from runtime.engine.docker_spec import Surroundings, container_name, create_arguments
 from spaceport.engine import ContainerSpec, Limits, Mount, Network, Tmpfs
@@ -116,10 +117,13 @@ def test_the_instance_is_part_of_the_name() -> None:
 
 
 def test_networks_keep_neighbours_apart() -> None:
-    body = network_arguments("i1", Network.BUILD, IPv4Network("10.9.0.0/16"))
+    subnet = IPv4Network("10.9.0.0/16")
+    parts = [part(subnet, network) for network in (Network.APP, Network.BUILD, Network.CHOSEN)]
+    assert list(map(str, parts)) == ["10.9.0.0/17", "10.9.128.0/18", "10.9.192.0/18"]
+    body = network_arguments("i1", Network.BUILD, parts[1])
     bridge = body["Options"]["com.docker.network.bridge.name"]
     assert len(bridge) <= 15
     assert body["Options"]["com.docker.network.bridge.enable_icc"] == "false"
-    assert body["IPAM"]["Config"] == [{"Subnet": "10.9.128.0/17"}]
+    assert body["IPAM"]["Config"] == [{"Subnet": "10.9.128.0/18"}]
     assert body["Labels"] == {"spaceport.instance": "i1"}
     assert "IPAM" not in network_arguments("i1", Network.APP, None)

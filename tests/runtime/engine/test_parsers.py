@@ -14,7 +14,7 @@ from runtime.engine.docker_containers import unix_time
 from runtime.engine.docker_errors import why_down
 from runtime.engine.docker_state import exit_of, observed, with_last_line
 from runtime.engine.docker_trace import Trace, fields
-from runtime.engine.firewall import Policy, host_resolvers, rules
+from runtime.engine.firewall import Policy, choose, host_resolvers, parse_refused, rules
 from runtime.engine.netns import parse_listening
 from runtime.engine.process_create import free_number
 from runtime.engine.shared_libraries import libraries_in
@@ -162,10 +162,11 @@ def test_the_network_policy_is_one_transaction() -> None:
     text = rules(
         "i1",
         Policy(
-            ["spa-1", "spb-1"],
+            ["spa-1", "spb-1", "spc-1"],
             resolvers=[IPv4Address("10.0.0.53")],
             allowed=[IPv4Network("10.1.0.0/16")],
             masquerade={"spa-1": IPv4Network("10.213.0.0/17")},
+            chosen_bridge="spc-1",
         ),
     )
     lines = [line.strip() for line in text.splitlines()]
@@ -175,17 +176,41 @@ def test_the_network_policy_is_one_transaction() -> None:
     assert forward == [
         "chain forward {",
         "type filter hook forward priority -10; policy accept;",
-        'iifname != { "spa-1", "spb-1" } accept',
+        'iifname != { "spa-1", "spb-1", "spc-1" } accept',
         "ct state established,related accept",
         "ip daddr { 10.0.0.53 } meta l4proto { tcp, udp } th dport 53 accept",
         "ip daddr 10.1.0.0/16 accept",
         "ip daddr { 0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, "
-        "172.16.0.0/12, 192.168.0.0/16, 224.0.0.0/3 } reject with icmpx admin-prohibited",
+        "172.16.0.0/12, 192.168.0.0/16, 224.0.0.0/3 } jump refuse",
+        'iifname "spc-1" ip saddr . ip daddr . tcp dport @chosen accept',
+        'iifname "spc-1" jump refuse',
         "meta nfproto ipv4 tcp dport { 80, 443, 8080 } accept",
-        "reject with icmpx admin-prohibited",
+        "jump refuse",
         "}",
     ]
+    assert "reject with icmpx admin-prohibited" in lines[lines.index("chain refuse {") :]
     assert 'ip saddr 10.213.0.0/17 oifname != "spa-1" masquerade' in lines
+
+
+def test_a_list_holds_no_network_twice() -> None:
+    one, wide = IPv4Network("198.51.100.7/32"), IPv4Network("198.51.100.0/24")
+    text = choose("i1", {IPv4Address("10.2.0.5"): [(one, 443), (wide, 443), (one, 80)]})
+    elements = "{ 10.2.0.5 . 198.51.100.7/32 . 80, 10.2.0.5 . 198.51.100.0/24 . 443 }"
+    assert text.splitlines()[1].endswith(f"chosen {elements}")
+    assert len(choose("i1", {}).splitlines()) == 1  # nothing but the flush
+
+
+def test_what_nft_tells_of_refusals() -> None:
+    told = """{"nftables": [{"metainfo": {}}, {"set": {"name": "refused", "elem": [
+        {"elem": {"val": {"concat": ["10.2.0.5", "198.51.100.2", "tcp", 25]},
+         "expires": 3590, "counter": {"packets": 3, "bytes": 180}}},
+        {"elem": {"val": {"concat": ["10.2.0.5", "198.51.100.2", "udp", 443]},
+         "expires": 3000, "counter": {"packets": 9, "bytes": 90}}}]}}]}"""
+    found = parse_refused(told)[IPv4Address("10.2.0.5")]
+    assert [(one.port, one.protocol, one.count, one.ago) for one in found] == [
+        (443, "udp", 9, 600),
+        (25, "tcp", 3, 10),
+    ]
 
 
 def test_name_servers_of_the_host_itself_do_not_count(tmp_path: Path) -> None:
