@@ -24,8 +24,9 @@ class Checkouts:
         self._exporter = exporter
         self._large_of = large_of
 
-    def lay_out(self, key: SpaceKey, revision: str) -> Path:
-        """The folder, made unless it is there; whole or not at all.
+    def lay_out(self, key: SpaceKey, revision: str, repository: SpaceKey | None = None) -> Path:
+        """The folder, made unless it is there; whole or not at all. `repository`: whose, if it is
+        not the Space's own.
 
         Raises `BuildFailed` with TOO_LARGE or LFS_OBJECT_MISSING, `NotFound` for no such revision.
         """
@@ -35,7 +36,8 @@ class Checkouts:
             return final
         partial = self._places.scratch / new_key()
         try:
-            report = self._exporter.export(key, revision, partial, self._large_of(key))
+            source = repository or key
+            report = self._exporter.export(source, revision, partial, self._large_of(source))
             if report.missing_pointers:
                 raise BuildFailed.of(Cause.LFS_OBJECT_MISSING, path=report.missing_pointers[0])
             partial.chmod(0o755)

@@ -81,12 +81,20 @@ class Desk:
                 return None
             running = builds.get(tx, build.id)
             last = builds.newest(tx, build.space_key, BuildState.SUCCEEDED)
-            reach = egress.of(tx, build.space_key)
+            reach = egress.of(tx, space.repository_key)
         failpoint("build:after-begin")
         if running is None:
             return None
         factory = running.factory_generation > (last.factory_generation if last else 0)
-        task = Task(build.space_key, build.revision, settings, _previous(last), factory, reach)
+        task = Task(
+            build.space_key,
+            build.revision,
+            settings,
+            _previous(last),
+            factory,
+            reach,
+            space.repository_key,
+        )
         return Begun(running, task, space.restart_generation)
 
     def succeed(self, begun: Begun, result: Result) -> bool:

@@ -26,11 +26,11 @@ def due(space: Space, newest: Build | None, settings: Settings) -> Due | None:
 
     A failed build is tried again only for a reason: a push, a restart asked for after it, a
     factory rebuild, or a change of what it uses. A paused Space waits until it is restarted, a
-    sleeping one until something wants it, one that was rolled back until something is pushed.
+    preview until it is visited, one that was rolled back until something is pushed.
     """
     if space.deleted_at is not None or space.head is None or space.held:
         return None
-    if space.wanted is Wanted.PAUSED:
+    if space.wanted is Wanted.PAUSED or space.dormant:
         return None
     digest = inputs_digest(newest.plan, settings) if newest is not None else ""
     why = _reason(space, newest, digest)

@@ -55,6 +55,7 @@ class Task:
     previous: Previous = Previous()
     factory: bool = False  # trust no cache
     egress: Egress = DEFAULT_EGRESS
+    repository: SpaceKey | None = None  # where the revision is; None: the Space's own
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Session:
 
     def prepare(self, task: Task, attempt: Attempt) -> Prepared:
         """Raises `BuildFailed`, `EngineDown`, `NotFound` when the revision is gone."""
-        checkout = self._checkouts.lay_out(task.key, task.revision)
+        checkout = self._checkouts.lay_out(task.key, task.revision, task.repository)
         failpoint("build:after-checkout")
         attempt.check()
         plan = make_plan(reader(checkout), self._context(task))

@@ -28,6 +28,7 @@ from config.git import GitSettings
 from config.hub import HubSettings
 from config.lfs import LfsSettings
 from config.mistakes import as_lines
+from config.previews import PreviewSettings
 from config.proxy import ProxySettings
 from config.runtime import RuntimeSettings
 from spaceport.errors import Misconfigured
@@ -87,6 +88,7 @@ class Settings(BaseSettings):
     runtime: RuntimeSettings = RuntimeSettings()
     proxy: ProxySettings = ProxySettings()
     hub: HubSettings = HubSettings()
+    previews: PreviewSettings = PreviewSettings()
 
     @field_validator("data")
     @classmethod

@@ -19,23 +19,29 @@ from spaceport.ledger import spaces
 from spaceport.ledger import tables as t
 from spaceport.ledger.database import Tx
 from spaceport.names import SpaceKey
+from spaceport.push import MAIN
 
 
 def note_head(
     tx: Tx, repositories: Repositories, key: SpaceKey, *, actor_id: str | None = None
 ) -> bool:
-    """Make the ledger's head and card those of `main` now; true when they were others.
+    """Make the ledger's head and card those of `main` now, for a preview those of its ref; true
+    when they were others.
 
     A Space that is not there, or is being deleted, is left alone.
     """
-    query = select(t.spaces.c.head).where(t.spaces.c.key == key, t.spaces.c.deleted_at.is_(None))
+    columns = (t.spaces.c.head, t.spaces.c.parent_key, t.spaces.c.ref)
+    query = select(*columns).where(t.spaces.c.key == key, t.spaces.c.deleted_at.is_(None))
     row = tx.execute(query.with_for_update()).first()  # the row lock is for PostgreSQL
-    if row is None or not repositories.exists(key):
+    if row is None:
         return False
-    revision = repositories.head(key)
+    source: SpaceKey = row.parent_key or key
+    if not repositories.exists(source):
+        return False
+    revision = repositories.head(source, row.ref or MAIN)
     if revision == row.head:
         return False
-    card = None if revision is None else _card(repositories, key, revision)
+    card = None if revision is None else _card(repositories, source, revision)
     sdk = None if card is None else card.sdk
     stored: dict[str, Any] | None = None if card is None else card.to_json()
     spaces.move_head(tx, key, revision, stored, sdk=sdk, actor_id=actor_id)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from config.git import GitSettings
+from config.previews import PreviewSettings
 from gitserver.objects.store import Objects
 from gitserver.repositories import Repositories
 from hooks.checks.pointers import HasLarge
@@ -32,6 +33,7 @@ class PushHooks:
         *,
         settings: GitSettings | None = None,
         has_large: HasLarge | None = None,
+        previews: PreviewSettings = PreviewSettings(),
     ) -> None:
         settings = settings or repositories.settings
         self._ledger = ledger
@@ -39,6 +41,7 @@ class PushHooks:
         self._places = places
         self._limits = Limits(settings.push.blob_bytes, settings.repository_bytes)
         self._has_large = has_large
+        self._previews = previews
 
     def check(
         self, push: Push, objects: Readable, progress: Callable[[str], None]
@@ -59,7 +62,7 @@ class PushHooks:
 
     def announce(self, push: Push) -> list[str]:
         """Write what happened into the ledger; lines for the person."""
-        return announce(push, self._ledger, self._repositories, self._places)
+        return announce(push, self._ledger, self._repositories, self._places, self._previews)
 
 
 def _folder_bytes(folder: Path) -> int:

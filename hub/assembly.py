@@ -24,6 +24,7 @@ from gitserver.receive.service import ReceiveService
 from gitserver.upload.rules import space_rules
 from gitserver.upload.service import UploadService
 from hooks.post_receive import Places
+from hooks.preview_keeper import PreviewKeeper
 from hooks.push_hooks import PushHooks
 from hooks.reconcile import HeadReconciler
 from hub.api import add_api
@@ -147,12 +148,19 @@ class Server:
         self._upload = UploadService(settings.data / "cache" / "git", pools, rules)
         self._receive = ReceiveService(
             context.repositories,
-            PushHooks(ledger, context.repositories, places, has_large=context.large.has),
+            PushHooks(
+                ledger,
+                context.repositories,
+                places,
+                has_large=context.large.has,
+                previews=settings.previews,
+            ),
             pools,
         )
         self._metrics = MetricsPage(context, self._proxy.metrics)
         self._supervisor.freezer.thawed = self._metrics.thawed
         self._reconciler = HeadReconciler(ledger, context.repositories, pools)
+        self._previews = PreviewKeeper(ledger, context.repositories, pools, settings.previews)
         self._rooms: list[asyncio.Task[None]] = []
         self._web: web.AppRunner | None = None
         self._ssh: SshRoom | None = None
@@ -193,6 +201,7 @@ class Server:
             ("supervisor", self._supervisor.run),
             ("builder", self._worker.run),
             ("reconciler", self._reconciler.run),
+            ("previews", self._previews.run),
             ("janitor", self._janitor.run),
         ):
             self._rooms.append(asyncio.create_task(keep_running(name, room), name=name))

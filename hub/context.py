@@ -13,6 +13,7 @@ from gitserver.lfs.objects import LargeObjects
 from gitserver.lfs.passes import Passes
 from gitserver.repositories import Repositories
 from hub.tickets import Tickets
+from spaceport.addresses import page_path
 from spaceport.ledger import Ledger
 from spaceport.ledger.spaces import Space
 from spaceport.pools import Pools
@@ -69,7 +70,7 @@ class HubContext:
 
     def page_url(self, space: Space) -> str:
         """The Space's page on the hub."""
-        return f"{self.settings.hub_url}/spaces/{space.id}"
+        return f"{self.settings.hub_url}{page_path(space)}"
 
     def app_url(self, space: Space) -> str:
         """The origin of the Space's app."""

@@ -82,10 +82,11 @@ def check_sleep(seconds: int) -> int:
 
 def idle_seconds(space: Space, catalogue: Catalogue, sleep_free: int | None) -> int | None:
     """After how many idle seconds the Space sleeps; None is never (spaces-behaviour 8.3)."""
-    if space.sdk is Sdk.STATIC:
+    preview = space.parent_key is not None
+    if space.sdk is Sdk.STATIC and not preview:
         return None
     paid = catalogue.has_flavor(space.flavor) and catalogue.flavor(space.flavor).paid
-    if not paid:
+    if not paid and not preview:
         return sleep_free
     chosen = space.sleep_seconds
     return chosen if chosen is not None and chosen != NEVER else None

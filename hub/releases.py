@@ -8,7 +8,7 @@ from gitserver.objects.entry import BadObject
 from hub.context import HubContext
 from spaceport.cause import Explanation
 from spaceport.errors import SpaceportError
-from spaceport.ledger import builds, releases, rollback
+from spaceport.ledger import builds, releases, rollback, spaces
 from spaceport.ledger.releases import Release
 from spaceport.ledger.rollback import RolledBack
 from spaceport.names import SpaceKey
@@ -46,12 +46,13 @@ class Line:
 def listed(context: HubContext, key: SpaceKey, limit: int = SHOWN) -> list[Line]:
     """Newest first; blocks."""
     with context.ledger.read() as tx:
+        repository = spaces.get(tx, key).repository_key
         found = releases.history(tx, key, limit)
         numbers = {one.build_id: builds.get(tx, one.build_id) for one in found}
     subjects = {one.revision: "" for one in found}
     for revision in subjects:
         try:
-            subjects[revision] = context.content.commit(key, revision).title
+            subjects[revision] = context.content.commit(repository, revision).title
         except (SpaceportError, BadObject):
             continue  # rewritten history, which upkeep has tidied away
     now = rollback.present(found) if found else None

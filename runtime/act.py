@@ -263,6 +263,6 @@ def _spec(
         hub_url=tools.hub_url,
         settings=tools.settings.container,
         secrets=values,
-        egress=egress.of(tx, space.key),
+        egress=egress.of(tx, space.repository_key),
     )
     return container_spec(inputs)

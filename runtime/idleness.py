@@ -7,13 +7,15 @@ from config.catalogue import Flavor
 NEVER = -1
 
 
-def sleep_after(flavor: Flavor, asked: int | None, free_seconds: int | None) -> float | None:
+def sleep_after(
+    flavor: Flavor, asked: int | None, free_seconds: int | None, *, preview: bool = False
+) -> float | None:
     """Seconds without use after which the Space sleeps; None: never.
 
     Free hardware sleeps when the installation says, whatever was asked (8.3.1); paid hardware only
-    when asked (8.3.2, 8.3.3).
+    when asked (8.3.2, 8.3.3). A preview has a sleep time of its own on any hardware.
     """
-    if not flavor.paid:
+    if not flavor.paid and not preview:
         return free_seconds
     return None if asked is None or asked == NEVER else asked
 

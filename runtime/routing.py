@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runtime.proxy.routes import Connect, Folder, Replicas, Route, Thaw, Upstream
+from spaceport.addresses import page_path
 from spaceport.artifact import ArtifactKind
 from spaceport.card import Card
 from spaceport.ledger.former_ids import FormerId
@@ -36,6 +37,7 @@ def route_of(view: Overview, around: Surroundings) -> Route | None:
         return None
     stage, told = standing.stage, standing.explanation
     wakes = stage is Stage.SLEEPING and space.budget_spent is None
+    being_made = stage is Stage.BUILDING and space.ref is not None  # a preview, for its visitor
     card = Card.from_json((view.live.card if view.live else space.card) or {})
     return Route(
         label=space.host_label,
@@ -43,7 +45,7 @@ def route_of(view: Overview, around: Surroundings) -> Route | None:
         space_id=space.id,
         stage=stage,
         target=_target(view, around) if stage.serving else None,
-        hub_url=f"{around.hub_url}/spaces/{space.id}",
+        hub_url=f"{around.hub_url}{page_path(space)}",
         private=space.visibility is Visibility.PRIVATE,
         cause=told.sentence if told else "",
         hint=told.hint if told else "",
@@ -51,7 +53,7 @@ def route_of(view: Overview, around: Surroundings) -> Route | None:
         disable_embedding=card.disable_embedding,
         retry_after=QUICK if not stage.settled or wakes else SLOW,
         wakes=wakes,
-        expected=stage is Stage.APP_STARTING or wakes,
+        expected=stage is Stage.APP_STARTING or wakes or being_made,
     )
 
 

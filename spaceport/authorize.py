@@ -36,7 +36,8 @@ class Action(Enum):
 
 @dataclass(frozen=True)
 class SpaceResource:
-    """What the decision depends on of a Space."""
+    """What the decision depends on of a Space. What is granted on a Space holds for its previews:
+    `key` is the Space's in all of them."""
 
     key: str
     owner_id: str
@@ -45,7 +46,13 @@ class SpaceResource:
 
     @classmethod
     def of(cls, space: Space) -> SpaceResource:
-        return cls(space.key, space.owner_id, space.creator_id, space.visibility)
+        return cls(space.repository_key, space.owner_id, space.creator_id, space.visibility)
+
+    @classmethod
+    def of_previews(cls, space: Space) -> SpaceResource:
+        """Of any preview of this Space, there or not."""
+        visibility = space.visibility.of_previews
+        return cls(space.key, space.owner_id, space.creator_id, visibility)
 
 
 @dataclass(frozen=True)

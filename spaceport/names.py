@@ -96,6 +96,23 @@ def host_label(space: SpaceId, key: SpaceKey, *, taken: bool = False) -> str:
     return f"{plain[:54].rstrip('-') or 'space'}-{digest}"
 
 
+def preview_label(parent: str, ref: str, key: SpaceKey, *, taken: bool = False) -> str:
+    """The DNS label of a preview: that of its Space, `--`, the branch (13.1.2 reserves `--`).
+
+    `refs/pr/3` is `pr-3`. What is longer than 63 octets, `taken` by another preview, or has no
+    letter or digit, is made unique by eight digits of a hash of the preview's own key.
+    """
+    shown = ref.removeprefix("refs/heads/").removeprefix("refs/").lower()
+    branch = _LABEL_BREAK.sub("-", shown).strip("-")
+    if len(parent) == 2:  # RFC 5891 keeps labels with `--` behind two characters to itself
+        parent = f"{parent}-space"
+    plain = f"{parent}--{branch}"
+    if branch and len(plain) <= MAX_LABEL and not taken:
+        return plain
+    end = f"--{branch[:24].strip('-') or 'branch'}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+    return parent[: MAX_LABEL - len(end)].rstrip("-") + end
+
+
 def title_of(name: str) -> str:
     """`my-nice_app` → `My Nice App` (1.4.2)."""
     words = [word for word in re.split(r"[-_.\s]+", name) if word]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,6 +13,24 @@ ZERO = "0" * 40
 
 MAIN = "refs/heads/main"
 """The branch whose head is built."""
+
+
+_PULL_REQUEST = re.compile(r"refs/pr/[1-9][0-9]*")
+
+
+def has_preview(ref: str) -> bool:
+    """Whether a ref may be previewed: every branch but main, and every pull request (11.12)."""
+    return (ref.startswith("refs/heads/") and ref != MAIN) or bool(_PULL_REQUEST.fullmatch(ref))
+
+
+def short_ref(ref: str) -> str:
+    """As people write it: `draft` for a branch, `refs/pr/3` for a pull request."""
+    return ref.removeprefix("refs/heads/")
+
+
+def full_ref(name: str) -> str:
+    """The inverse of `short_ref`; a full name stays."""
+    return name if name.startswith("refs/") else f"refs/heads/{name}"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from hub import previews
 from hub.api.call import Call
 from hub.api.errors import ApiError
 from hub.context import HubContext
@@ -12,6 +13,7 @@ from hub.web.cookies import read_session
 from hub.web.security import right_token, same_origin
 from spaceport.actor import Actor, Means
 from spaceport.authorize import Action, SpaceResource, authorize
+from spaceport.errors import NotFound
 from spaceport.identify import BadCredentials, Shown, identify, read_headers
 from spaceport.ledger import moves
 from spaceport.ledger.spaces import Space
@@ -46,8 +48,9 @@ async def actor_of(context: HubContext, request: web.Request) -> Actor:
 async def space_of(
     context: HubContext, request: web.Request, actor: Actor, action: Action
 ) -> Space:
-    """The Space of the path. Raises `authorize.Denied`, which looks the same for an absent one.
+    """The Space of the path, or the preview that the path names below it.
 
+    Raises `authorize.Denied`, which looks the same for an absent one.
     By a former id, a reading call is led to the present one (hub-api 1.6); others are served.
     """
     space_id = SpaceId(request.match_info["namespace"], request.match_info["name"])
@@ -55,6 +58,13 @@ async def space_of(
     authorize(actor, action, None if space is None else SpaceResource.of(space)).require()
     if space is None:
         raise ApiError(404, "Repository not found", "RepoNotFound")
+    if "preview" in request.match_info:
+        parent, name = space, request.match_info["preview"]
+        authorize(actor, action, SpaceResource.of_previews(parent)).require()
+        try:
+            space = await context.pools.run("db", _find_preview, context, parent, name)
+        except NotFound as error:
+            raise ApiError(404, f"{error} {error.hint}", "RevisionNotFound") from None
     if not space.called(space_id) and request.method in ("GET", "HEAD"):
         raise ApiError(
             307,
@@ -77,3 +87,8 @@ async def may_still(call: Call, action: Action) -> bool:
 def _find(context: HubContext, space_id: SpaceId) -> Space | None:
     with context.ledger.read() as tx:
         return moves.find(tx, space_id)
+
+
+def _find_preview(context: HubContext, parent: Space, name: str) -> Space:
+    with context.ledger.read() as tx:
+        return previews.find(tx, parent.key, name)

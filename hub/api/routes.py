@@ -19,6 +19,7 @@ from hub.api import (
     compare,
     content,
     discussions,
+    disk,
     duplicate,
     grants,
     identity,
@@ -30,6 +31,7 @@ from hub.api import (
     network,
     noise,
     preupload,
+    previews,
     profiles,
     releases,
     repos,
@@ -63,6 +65,7 @@ class Route:
 
 SPACE = "/api/spaces/{namespace}/{name}"
 REV = "{rev}"
+PREVIEW = f"{SPACE}/previews/{{preview}}"
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/whoami-v2", identity.whoami),
@@ -131,6 +134,11 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{SPACE}/logs/build", logs.build, Action.READ_LOGS),
     Route("GET", f"{SPACE}/logs/run", logs.run, Action.READ_LOGS),
     Route("GET", f"{SPACE}/metrics", metrics.stream, Action.READ_LOGS),
+    Route("GET", f"{SPACE}/disk", disk.disk, Action.MANAGE),
+    Route("GET", f"{SPACE}/previews", previews.listing, Action.READ),
+    Route("POST", f"{SPACE}/previews", previews.create, Action.WRITE),
+    Route("GET", PREVIEW, previews.one, Action.READ),
+    Route("DELETE", PREVIEW, previews.remove, Action.WRITE),
     Route("GET", f"{SPACE}/discussions", discussions.listed, Action.READ),
     Route("POST", f"{SPACE}/discussions", discussions.begin, Action.READ),
     Route("GET", f"{SPACE}/tree/{REV}", content.tree, Action.READ),
@@ -149,11 +157,22 @@ ROUTES: tuple[Route, ...] = (
 )
 
 
+_ALIKE = """/disk /host /jwt /runtime /pause /restart /hardware /sleeptime /releases /rollback
+    /variables /secrets /logs/build /logs/run /metrics""".split()
+OF_PREVIEWS = tuple(
+    Route(route.method, route.path.replace(SPACE, PREVIEW), route.handler, route.action)
+    for route in ROUTES
+    if route.path.removeprefix(SPACE) in _ALIKE
+)
+"""What a preview can be asked like any Space: the gate finds it, the handlers are the same."""
+
+
 def routes(commits: Commits) -> tuple[Route, ...]:
     """Every route; commits are made with `commits`."""
     refs = RefChanges(commits)
     return (
         *ROUTES,
+        *OF_PREVIEWS,
         Route("POST", f"{SPACE}/commit/{REV}", commit_handler(commits), Action.WRITE),
         Route("POST", f"{SPACE}/branch/{{branch}}", refs.create_branch, Action.WRITE),
         Route("DELETE", f"{SPACE}/branch/{{branch}}", refs.delete_branch, Action.WRITE),

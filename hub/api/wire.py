@@ -14,7 +14,6 @@ from spaceport.ledger.origins import Origin
 from spaceport.ledger.overview import Overview
 from spaceport.ledger.spaces import Space, Visibility
 from spaceport.sdk import Sdk
-from spaceport.stage import Stage
 
 
 def stamp(at: datetime) -> str:
@@ -57,7 +56,7 @@ def runtime_json(context: HubContext, view: Overview) -> dict[str, Any]:
 def _replicas(view: Overview) -> int:
     live = view.live
     if live is not None and live.artifact.kind is ArtifactKind.FOLDER:
-        return 1 if view.standing.stage is not Stage.PAUSED else 0
+        return 1 if view.standing.stage.serving else 0
     return len(view.serving)
 
 

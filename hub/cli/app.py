@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from hub.cli import (
     billing,
+    disk,
     doctor,
     duplicate,
     gc,
@@ -21,6 +22,7 @@ from hub.cli import (
     moves,
     network,
     orgs,
+    previews,
     releases,
     secrets,
     serve,
@@ -46,6 +48,9 @@ app.add_typer(keys.app, name="key")
 app.add_typer(orgs.app, name="org")
 spaces.app.command()(releases.releases)
 spaces.app.command()(releases.rollback)
+spaces.app.command()(disk.disk)
+spaces.app.command()(previews.previews)
+spaces.app.command()(previews.set_secret)
 spaces.app.command()(duplicate.duplicate)
 spaces.app.command()(moves.move)
 spaces.app.command()(hardware.hardware)

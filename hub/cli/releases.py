@@ -6,23 +6,23 @@ from typing import Annotated
 
 import typer
 
-from hub.cli.common import Data, SpaceName, opened, say, table
-from hub.cli.spaces import find
+from hub.cli.common import Data, opened, say, table
+from hub.cli.spaces import SpaceOrPreview, find_any
 from hub.releases import Line, listed, roll_back
 
 
-def releases(name: SpaceName, data: Data = None) -> None:
+def releases(name: SpaceOrPreview, data: Data = None) -> None:
     """List what ran, the newest first; '*' is what runs now or is being started."""
     with opened(data) as context:
         with context.ledger.read() as tx:
-            key = find(tx, name).key
+            key = find_any(tx, name).key
         lines = listed(context, key)
     columns = ("", "RELEASE", "STATE", "REVISION", "COMMIT", "HARDWARE", "VARIABLES", "SECRETS")
     table((*columns, "LIVE", "NOTE"), (_row(line) for line in lines))
 
 
 def rollback(
-    name: SpaceName,
+    name: SpaceOrPreview,
     number: Annotated[
         int | None,
         typer.Argument(metavar="[NUMBER]", min=1, help="The release; else the version before."),
@@ -32,7 +32,7 @@ def rollback(
     """Start an earlier release again, beside the present one until it answers."""
     with opened(data) as context:
         with context.ledger.read() as tx:
-            key = find(tx, name).key
+            key = find_any(tx, name).key
         done = roll_back(context, key, number)
     made = done.release
     say(f"Going back to release {made.version} of {name}, as release {made.number}.")

@@ -6,6 +6,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from hub import previews
 from hub.cli.common import Data, SpaceName, confirm, opened, say, space_id, table
 from hub.cli.logs import show_log
 from hub.context import HubContext
@@ -53,6 +54,12 @@ def create(
         say(f"  git clone {context.page_url(space)}")
 
 
+SpaceOrPreview = Annotated[
+    str,
+    typer.Argument(metavar="AUTHOR/NAME[@BRANCH]", help="The Space, or its preview of a branch."),
+]
+
+
 @app.command("list")
 def list_(
     author: Annotated[str | None, typer.Option(help="Only this account's.")] = None,
@@ -77,17 +84,17 @@ def list_(
 
 
 @app.command()
-def info(name: SpaceName, data: Data = None) -> None:
+def info(name: SpaceOrPreview, data: Data = None) -> None:
     """Show a Space: its addresses, stage, and why it is not running."""
     with opened(data) as context:
         with context.ledger.read() as tx:
-            view = overview(tx, find(tx, name).key)
+            view = overview(tx, find_any(tx, name).key)
         table(("", ""), _lines(context, view))
 
 
 @app.command()
 def logs(
-    name: SpaceName,
+    name: SpaceOrPreview,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until it ends.")] = False,
     build: Annotated[bool, typer.Option("--build", help="The build's log.")] = False,
     data: Data = None,
@@ -95,12 +102,12 @@ def logs(
     """Print the log of the app, or of its build."""
     with opened(data) as context:
         with context.ledger.read() as tx:
-            space = find(tx, name)
+            space = find_any(tx, name)
         show_log(context, space, "build" if build else "run", follow=follow)
 
 
 @app.command()
-def pause(name: SpaceName, data: Data = None) -> None:
+def pause(name: SpaceOrPreview, data: Data = None) -> None:
     """Stop a Space until it is restarted."""
     with opened(data) as context, context.ledger.write() as tx:
         spaces.want(tx, _running(tx, name).key, Wanted.PAUSED)
@@ -109,7 +116,7 @@ def pause(name: SpaceName, data: Data = None) -> None:
 
 @app.command()
 def restart(
-    name: SpaceName,
+    name: SpaceOrPreview,
     factory: Annotated[bool, typer.Option("--factory", help="Build anew, without cache.")] = False,
     data: Data = None,
 ) -> None:
@@ -120,7 +127,7 @@ def restart(
 
 
 @app.command()
-def wake(name: SpaceName, data: Data = None) -> None:
+def wake(name: SpaceOrPreview, data: Data = None) -> None:
     """Wake a sleeping Space, as a visit does."""
     with opened(data) as context, context.ledger.write() as tx:
         space = _running(tx, name)
@@ -145,8 +152,15 @@ def delete(
     say(f"Deleted {space.id}.")
 
 
+def find_any(tx: Tx, name: str) -> Space:
+    """The Space of that name, or its preview for `author/name@branch`. Raises `NotFound`."""
+    whose, at, branch = name.partition("@")
+    found = find(tx, whose)
+    return previews.find(tx, found.key, branch) if at else found
+
+
 def find(tx: Tx, name: str) -> Space:
-    """The Space of that name. Raises `NotFound`."""
+    """The Space of that name, never a preview. Raises `NotFound`."""
     found = spaces.by_id(tx, space_id(name))
     if found is None:
         raise NotFound(
@@ -157,8 +171,8 @@ def find(tx: Tx, name: str) -> Space:
 
 def _running(tx: Tx, name: str) -> Space:
     """A Space that has something to pause and restart."""
-    found = find(tx, name)
-    if found.sdk is Sdk.STATIC:
+    found = find_any(tx, name)
+    if found.sdk is Sdk.STATIC and found.ref is None:
         raise Invalid(f"{name} is static: its files are served, nothing runs.")
     return found
 
@@ -169,6 +183,7 @@ def _lines(context: HubContext, view: Overview) -> list[tuple[str, object]]:
         ("Space", space.id),
         ("Page", context.page_url(space)),
         ("App", context.app_url(space)),
+        *([("Preview of", space.ref)] if space.ref else []),
         ("Stage", standing.stage.value),
     ]
     if standing.explanation is not None:

@@ -94,7 +94,9 @@ class LedgerFigures:
         """A stage depends on the ledger alone, and every change of it is an event."""
         for key in keys:
             try:
-                self._stages[key] = overview(tx, key).standing.stage
+                view = overview(tx, key)
+                if view.space.parent_key is None:  # a preview is no Space of its own
+                    self._stages[key] = view.standing.stage
             except NotFound:
                 self._stages.pop(key, None)
                 self._woken.pop(key, None)

@@ -19,6 +19,8 @@ from hub.web.pages import (
     lists,
     name_settings,
     network_settings,
+    preview_settings,
+    previews,
     pricing,
     sign_in,
     space,
@@ -28,6 +30,7 @@ from hub.web.pages import (
 from hub.web.templating import Templates
 
 _SPACE = "/spaces/{author}/{name}"
+_PREVIEW = f"{_SPACE}/previews/{{preview}}"
 
 
 def add_web(app: web.Application, context: HubContext) -> None:
@@ -62,33 +65,38 @@ def add_web(app: web.Application, context: HubContext) -> None:
     get("/admin/grants", door(grants.page))
     post("/admin/grants", door(grants.decide))
 
-    get(_SPACE, door(space.page))
-    get(f"{_SPACE}/status", door(space.status))
-    post(f"{_SPACE}/wake", door(space.wake))
+    for place in (_SPACE, _PREVIEW):
+        get(place, door(space.page))
+        get(f"{place}/status", door(space.status))
+        post(f"{place}/wake", door(space.wake))
+        get(f"{place}/settings", door(space_settings.page))
+        post(f"{place}/settings/variables", door(space_settings.set_variable))
+        post(f"{place}/settings/variables/delete", door(space_settings.remove_variable))
+        post(f"{place}/settings/secrets", door(space_settings.set_secret))
+        post(f"{place}/settings/secrets/delete", door(space_settings.remove_secret))
+        post(f"{place}/settings/rollback", door(space_settings.rollback))
+        post(f"{place}/settings/pause", door(space_settings.pause))
+        post(f"{place}/settings/restart", door(space_settings.restart))
+        post(f"{place}/settings/hardware", door(hardware_settings.set_hardware))
+        post(f"{place}/settings/sleep", door(hardware_settings.set_sleep))
     get(f"{_SPACE}/duplicate", door(duplicate.form))
     post(f"{_SPACE}/duplicate", door(duplicate.duplicate))
     for view, handler in (("tree", files.tree), ("commits", files.commits)):
         get(f"{_SPACE}/{view}/{{rev}}", door(handler))
         get(f"{_SPACE}/{view}/{{rev}}/{{path:.*}}", door(handler))
+    get(f"{_SPACE}/previews", door(previews.page))
     get(f"{_SPACE}/commit/{{rev}}", door(commit.page))
     get(f"{_SPACE}/blob/{{rev}}/{{path:.+}}", door(files.blob))
     get(f"{_SPACE}/raw/{{rev}}/{{path:.+}}", door(files.raw))
-    get(f"{_SPACE}/settings", door(space_settings.page))
-    post(f"{_SPACE}/settings/variables", door(space_settings.set_variable))
-    post(f"{_SPACE}/settings/variables/delete", door(space_settings.remove_variable))
-    post(f"{_SPACE}/settings/secrets", door(space_settings.set_secret))
-    post(f"{_SPACE}/settings/secrets/delete", door(space_settings.remove_secret))
     post(f"{_SPACE}/settings/storage", door(storage_settings.choose))
     post(f"{_SPACE}/settings/storage/delete", door(storage_settings.delete))
     post(f"{_SPACE}/settings/volumes", door(storage_settings.add))
     post(f"{_SPACE}/settings/volumes/delete", door(storage_settings.remove))
     post(f"{_SPACE}/settings/visibility", door(space_settings.set_visibility))
     post(f"{_SPACE}/settings/copies", door(space_settings.set_copies))
-    post(f"{_SPACE}/settings/rollback", door(space_settings.rollback))
-    post(f"{_SPACE}/settings/pause", door(space_settings.pause))
-    post(f"{_SPACE}/settings/restart", door(space_settings.restart))
-    post(f"{_SPACE}/settings/hardware", door(hardware_settings.set_hardware))
-    post(f"{_SPACE}/settings/sleep", door(hardware_settings.set_sleep))
+    post(f"{_SPACE}/settings/previews", door(preview_settings.switch))
+    post(f"{_SPACE}/settings/previews/create", door(preview_settings.create))
+    post(f"{_SPACE}/settings/previews/delete", door(preview_settings.remove))
     post(f"{_SPACE}/settings/grant", door(hardware_settings.ask_grant))
     post(f"{_SPACE}/settings/network", door(network_settings.set_network))
     post(f"{_SPACE}/settings/name", door(name_settings.move))

@@ -11,6 +11,7 @@ import jinja2
 
 from hub.web.assets import Assets
 from hub.web.hostile import visible
+from spaceport.addresses import page_path
 from spaceport.stage import Stage
 from spaceport.statement import dollars
 
@@ -46,6 +47,9 @@ class Templates:
         self._environment.filters.update(
             visible=visible,
             ago=ago,
+            left=left,
+            span=span,
+            page_path=page_path,
             dollars=dollars,
             when=when,
             size=size,
@@ -78,6 +82,20 @@ def ago(at: datetime | None, now: datetime | None = None) -> str:
             count = seconds // length
             return f"{count} {word}{'' if count == 1 else 's'} ago"
     return "just now"
+
+
+def left(at: datetime, now: datetime | None = None) -> str:
+    """`3 days`, until then."""
+    return span((at - (now or datetime.now(UTC))).total_seconds())
+
+
+def span(seconds: float) -> str:
+    """A length of time in its largest unit, rounded: `7 days`."""
+    for length, word in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= length:
+            count = round(seconds / length)
+            return f"{count} {word}{'' if count == 1 else 's'}"
+    return "less than a minute"
 
 
 def when(at: datetime) -> str:

@@ -8,6 +8,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from aiohttp import web
 
+from hub import previews
 from hub.context import HubContext
 from hub.moved import present_address
 from hub.web.templating import Templates
@@ -16,7 +17,7 @@ from spaceport.authorize import Action, Resource, SpaceResource, authorize
 from spaceport.errors import Invalid, NotFound
 from spaceport.ledger import Tx, moves
 from spaceport.ledger.overview import Overview, overview
-from spaceport.names import SpaceId
+from spaceport.names import SpaceId, SpaceKey
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -102,7 +103,7 @@ class Visit:
         return await self.context.pools.run(pool, function, *args, **kwargs)
 
     async def space(self, *actions: Action) -> Overview:
-        """The Space of the address, if this visitor may do all of `actions`.
+        """The Space of the address, or its preview, if this visitor may do all of `actions`.
 
         Raises `Denied`, and for a page below a former id the redirect to the present one.
         """
@@ -114,11 +115,20 @@ class Visit:
 
         found = await self.read(find)
         resource = None if found is None else SpaceResource.of(found.space)
+        if found is not None and "preview" in self.request.match_info:
+            resource = SpaceResource.of_previews(found.space)
         for action in actions or (Action.READ,):
             authorize(self.actor, action, resource).require()
         if found is None:
             raise NotFound("There is no such Space.")
+        if "preview" in self.request.match_info:
+            found = await self.read(preview_of(found.space.key, self.word("preview")))
         if not found.space.called(space_id) and self.request.method in ("GET", "HEAD"):
             address = present_address(self.request.rel_url, space_id, found.space.id)
             raise web.HTTPTemporaryRedirect(address)
         return found
+
+
+def preview_of(parent: SpaceKey, name: str) -> Callable[[Tx], Overview]:
+    """Finds the preview of a branch. Raises `NotFound`."""
+    return lambda tx: overview(tx, previews.find(tx, parent, name).key)

@@ -1,4 +1,4 @@
-"""Which network policy each Space has; without a row it is the default."""
+"""Which network policy each Space has, and all its previews; without a row it is the default."""
 
 from __future__ import annotations
 
@@ -23,5 +23,6 @@ def set_(tx: Tx, key: SpaceKey, wanted: Egress, *, actor_id: str | None = None) 
     tx.execute(delete(egress).where(egress.c.space_key == key))
     if wanted != Egress():
         tx.execute(insert(egress).values(space_key=key, policy=wanted.to_json()))
-    spaces.settings_changed(tx, key, actor_id=actor_id, network=wanted.preset.value)
+    for each in (key, *spaces.preview_keys(tx, key)):
+        spaces.settings_changed(tx, each, actor_id=actor_id, network=wanted.preset.value)
     return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select, update
 
 from spaceport.errors import Conflict, NotFound
-from spaceport.ledger import former_ids, secrets, spaces, volumes
+from spaceport.ledger import former_ids, previews, secrets, spaces, volumes
 from spaceport.ledger.columns import now
 from spaceport.ledger.database import Tx
 from spaceport.ledger.spaces import Space
@@ -72,7 +72,9 @@ def move(
     volumes.moved(tx, space.key, owner_id)
     told = {"moved_from": str(space.id), "moved_to": str(target)}
     spaces.settings_changed(tx, space.key, actor_id=actor_id, **told)
-    return spaces.get(tx, space.key)
+    moved = spaces.get(tx, space.key)
+    previews.follow(tx, moved, keep_secrets=keep_secrets)
+    return moved
 
 
 def _still_there(tx: Tx, key: SpaceKey | None) -> Space | None:

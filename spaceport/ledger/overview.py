@@ -76,7 +76,7 @@ def restless(tx: Tx) -> set[SpaceKey]:
 def build_due(view: Overview) -> bool:
     """Whether the head is not what was built last: the builder has not looked yet."""
     space, build = view.space, view.build
-    if space.head is None or space.held:
+    if space.head is None or space.held or space.dormant:
         return False
     if build is None or build.revision != space.head:
         return True
@@ -99,10 +99,11 @@ def facts_of(view: Overview) -> Facts:
     """A static folder serves as soon as its release is live: the proxy needs no replica.
 
     What is due counts as begun: between a push and the builder's look the Space is BUILDING, not
-    still in the error of the push before. After a rollback builds of the head do not count.
+    still in the error of the push before. After a rollback builds of the head do not count. A
+    sleeping preview can always be woken, though nothing may have been built yet, or built well.
     """
-    live = view.live
-    folder = live is not None and live.artifact.kind is ArtifactKind.FOLDER
+    live, dormant = view.live, view.space.dormant
+    folder = live is not None and live.artifact.kind is ArtifactKind.FOLDER and not dormant
     build, release = None if view.space.held else view.build, view.release
     to_build, to_release = build_due(view), release_due(view)
     pending = release is not None and release.state is ReleaseState.PENDING
@@ -118,7 +119,7 @@ def facts_of(view: Overview) -> Facts:
         release_failure=release.failure if release else None,
         serving=folder or bool(view.serving),
         starting=starting or to_release,
-        last_good=live is not None,
+        last_good=live is not None or dormant,
         budget_spent=view.space.budget_spent is not None,
         note=target.failure if target is not None else None,
     )

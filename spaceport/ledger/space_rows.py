@@ -22,10 +22,15 @@ class Visibility(StrEnum):
     PROTECTED = "protected"  # the app is public, the repository is not
     PRIVATE = "private"
 
+    @property
+    def of_previews(self) -> Visibility:
+        """A branch is for those who may read the repository."""
+        return Visibility.PUBLIC if self is Visibility.PUBLIC else Visibility.PRIVATE
+
 
 @dataclass(frozen=True)
 class Space:
-    """A row of `spaces` with its owner's name."""
+    """A row of `spaces` with its owner's name. A preview has the id of the Space that it is of."""
 
     key: SpaceKey
     id: SpaceId
@@ -50,6 +55,21 @@ class Space:
     origin: Origin | None = None
     duplicable: bool = True  # for those who may only read it
     budget_spent: str | None = None  # the month, "2026-11", in which its owner's budget is spent
+    parent_key: SpaceKey | None = None  # it is a preview of that Space
+    ref: str | None = None  # of which it shows this ref
+    used_at: datetime | None = None  # pushed to, woken or fallen asleep for the last time
+    previews: bool = True  # whether its branches get previews
+
+    @property
+    def repository_key(self) -> SpaceKey:
+        """Whose repository it is made of: a preview reads that of its Space. Rights and network
+        policy, too, are those of that Space."""
+        return self.parent_key or self.key
+
+    @property
+    def dormant(self) -> bool:
+        """A preview that nobody visits: nothing is built or started for it."""
+        return self.parent_key is not None and self.wanted is Wanted.ASLEEP
 
     def called(self, space_id: SpaceId) -> bool:
         """Whether this is its id, whatever the case."""
@@ -92,4 +112,8 @@ def space_of(row: Mapping[Any, Any]) -> Space:
         origin=None if row["origin"] is None else Origin.from_json(row["origin"]),
         duplicable=row["duplicable"] is not False,
         budget_spent=row["budget_spent"],
+        parent_key=row["parent_key"],
+        ref=row["ref"],
+        used_at=row["used_at"],
+        previews=row["previews"] is not False,
     )

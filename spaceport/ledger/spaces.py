@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from spaceport.errors import BudgetSpent, Conflict, NotFound
@@ -25,7 +25,7 @@ from spaceport.stage import Wanted
 
 __all__ = ["Space", "Visibility"]  # what callers know by this module
 
-DELETED_SUFFIX = "~"  # no legal name holds it: frees the name and the label of a deleted Space
+DELETED = "~"  # begins no legal name: frees the name and the label of a deleted Space
 
 
 def create(
@@ -85,11 +85,12 @@ def get(tx: Tx, key: SpaceKey) -> Space:
 
 
 def by_id(tx: Tx, space_id: SpaceId) -> Space | None:
-    """Look-up by `author/name`, whatever the case; deleted ones are not found."""
+    """Look-up by `author/name`, whatever the case; deleted ones and previews are not found."""
     query = all_rows().where(
         accounts.c.name_lower == space_id.author.lower(),
         spaces.c.name_lower == space_id.name.lower(),
         spaces.c.deleted_at.is_(None),
+        spaces.c.parent_key.is_(None),
     )
     row = tx.execute(query).mappings().first()
     return None if row is None else space_of(row)
@@ -141,11 +142,11 @@ def search(
     order: Order = Order.UPDATED,
     after: Mark | None = None,
 ) -> Sequence[Space]:
-    """Spaces whose id contains `text` and that `readable` lets through; `after` goes on there."""
+    """Spaces whose id contains `text` and that `readable` lets through; `after` goes on there.
+    Previews are none of their own."""
     column = spaces.c.updated_at if order is Order.UPDATED else spaces.c.created_at
-    query = (
-        all_rows().where(spaces.c.deleted_at.is_(None)).order_by(column.desc(), spaces.c.key.desc())
-    )
+    query = all_rows().where(spaces.c.deleted_at.is_(None), spaces.c.parent_key.is_(None))
+    query = query.order_by(column.desc(), spaces.c.key.desc())
     if author:
         query = query.where(accounts.c.name_lower == author.lower())
     if text:
@@ -174,14 +175,15 @@ def move_head(
     """Note a new head of main and what its card says; wakes builder and runtime.
 
     A push is a sign of life: a Space that slept is wanted again, a paused one stays paused; one
-    that was rolled back follows its head again.
+    that was rolled back follows its head again. A preview sleeps on until it is visited.
     """
     values: dict[str, Any] = {"head": revision, "card": card, "updated_at": now()}
+    values["used_at"] = values["updated_at"]
     values["rolled_back_from"] = None
     if sdk is not None:
         values["sdk"] = sdk.value
     tx.execute(update(spaces).where(spaces.c.key == key).values(values))
-    _rouse(tx, key)
+    _rouse(tx, key, spaces.c.parent_key.is_(None))
     events.append(tx, EventKind.HEAD_MOVED, key, actor_id=actor_id, revision=revision)
 
 
@@ -195,13 +197,15 @@ def wake(tx: Tx, key: SpaceKey, *, actor_id: str | None = None) -> bool:
     return woken
 
 
-def _rouse(tx: Tx, key: SpaceKey) -> bool:
+def _rouse(tx: Tx, key: SpaceKey, *which: ColumnElement[bool]) -> bool:
     asleep = (
         spaces.c.key == key,
         spaces.c.wanted == Wanted.ASLEEP.value,
         spaces.c.budget_spent.is_(None),
+        *which,
     )
-    woken = tx.execute(update(spaces).where(*asleep).values(wanted=Wanted.RUNNING.value)).rowcount
+    values = {"wanted": Wanted.RUNNING.value, "used_at": now()}
+    woken = tx.execute(update(spaces).where(*asleep).values(values)).rowcount
     if woken:
         usage.woke(tx, key)
     return bool(woken)
@@ -212,7 +216,7 @@ def want(tx: Tx, key: SpaceKey, wanted: Wanted, *, actor_id: str | None = None) 
     changed = tx.execute(
         update(spaces)
         .where(spaces.c.key == key, spaces.c.wanted != wanted.value)
-        .values(wanted=wanted.value)
+        .values(wanted=wanted.value, used_at=now())
     )
     if changed.rowcount:
         _meter_sleep(tx, key, wanted)
@@ -233,6 +237,7 @@ def restart(tx: Tx, key: SpaceKey, *, factory: bool = False, actor_id: str | Non
     values: dict[Any, Any] = {
         spaces.c.wanted: Wanted.RUNNING.value,
         spaces.c.restart_generation: spaces.c.restart_generation + 1,
+        spaces.c.used_at: now(),
     }
     if factory:
         values[spaces.c.factory_generation] = spaces.c.factory_generation + 1
@@ -269,6 +274,14 @@ def set_visibility(
         .values(visibility=visibility.value, updated_at=now())
     )
     events.append(tx, EventKind.SPACE_CHANGED, key, actor_id=actor_id, visibility=visibility.value)
+    for preview in preview_keys(tx, key):
+        set_visibility(tx, preview, visibility.of_previews, actor_id=actor_id)
+
+
+def preview_keys(tx: Tx, key: SpaceKey) -> list[SpaceKey]:
+    """The previews of a Space; see `spaceport.ledger.previews`."""
+    own = (spaces.c.parent_key == key, spaces.c.deleted_at.is_(None))
+    return list(tx.execute(select(spaces.c.key).where(*own)).scalars())
 
 
 def set_duplicable(tx: Tx, key: SpaceKey, duplicable: bool, *, actor_id: str | None = None) -> None:
@@ -317,14 +330,17 @@ def set_budget_spent(tx: Tx, key: SpaceKey, month: str | None) -> None:
 
 
 def mark_deleted(tx: Tx, key: SpaceKey, *, actor_id: str | None = None) -> None:
-    """Delete for everybody at once; the name is free again, what it left is removed after."""
+    """Delete for everybody at once, its previews too; the name is free again, what it left is
+    removed after."""
+    for preview in preview_keys(tx, key):
+        mark_deleted(tx, preview, actor_id=actor_id)
     tx.execute(
         update(spaces)
         .where(spaces.c.key == key, spaces.c.deleted_at.is_(None))
         .values(
             deleted_at=now(),
-            name_lower=spaces.c.name_lower + DELETED_SUFFIX + key,
-            host_label=DELETED_SUFFIX + key,
+            name_lower=DELETED + key,
+            host_label=DELETED + key,
             wanted=Wanted.PAUSED.value,
         )
     )
@@ -339,5 +355,6 @@ def purge(tx: Tx, key: SpaceKey) -> None:
 
 
 def count(tx: Tx) -> int:
-    query = select(func.count()).select_from(spaces).where(spaces.c.deleted_at.is_(None))
+    present = (spaces.c.deleted_at.is_(None), spaces.c.parent_key.is_(None))
+    query = select(func.count()).select_from(spaces).where(*present)
     return int(tx.execute(query).scalar_one())

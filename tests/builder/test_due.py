@@ -121,6 +121,20 @@ CASES: list[tuple[str, Space, Build | None, Settings, str | None]] = [
         BEFORE,
         "new revision",
     ),
+    (
+        "a preview that nobody visits",
+        replace(SPACE, head=B, wanted=Wanted.ASLEEP, parent_key="3" * 24),
+        SUCCEEDED,
+        BEFORE,
+        None,
+    ),
+    (
+        "a preview that is visited",
+        replace(SPACE, parent_key="3" * 24),
+        None,
+        BEFORE,
+        "first build",
+    ),
     ("rolled back", replace(SPACE, rolled_back_from=A), SUCCEEDED, Settings(), None),
     (
         "pushed after a rollback",

@@ -22,6 +22,7 @@ from spaceport.ledger import (
     builds,
     invitations,
     keys,
+    previews,
     secrets,
     spaces,
     variables,
@@ -331,3 +332,31 @@ def test_every_command_has_help_and_takes_the_data_folder(cli: Cli) -> None:
         assert command.help, path  # type: ignore[attr-defined]
         options = {name for parameter in command.params for name in parameter.opts}  # type: ignore[attr-defined]
         assert "--data" in options, path
+
+
+def test_previews_of_branches(cli: Cli, context: HubContext) -> None:
+    cli("space", "create", "ada/branched", "--sdk", "static")
+    with context.ledger.write() as tx:
+        space = spaces.by_id(tx, SpaceId("ada", "branched"))
+        assert space is not None and space.head is not None
+        bare = context.repositories.path(space.key)
+    subprocess.run(["git", "-C", bare, "update-ref", "refs/heads/a/b", space.head], check=True)
+    assert cli("space", "previews", "ada/branched") == ""
+    begun = cli("space", "previews", "ada/branched", "--begin", "a/b").split("\t")
+    address = "http://ada-branched--a-b.localhost:8080"
+    assert begun[:4] == ["a/b", "SLEEPING", space.head[:10], address]
+    assert address in cli("space", "info", "ada/branched@a/b")
+    assert "Waking" in cli("space", "wake", "ada/branched@a/b")
+    assert "a/b\tBUILDING" in cli("space", "previews", "ada/branched")
+    cli("space", "set-secret", "ada/branched@a/b", "TOKEN", input="x\n")
+    assert "standard input" in cli.refused("space", "set-secret", "ada/branched@a/b", "TOKEN")
+    with context.ledger.read() as tx:
+        preview = previews.find(tx, space.key, "refs/heads/a/b")
+        assert preview is not None
+        assert secrets.reveal(tx, context.keyring, preview.key) == {"TOKEN": "x"}
+        assert secrets.names(tx, space.key) == []
+    assert "logs" in cli("space", "disk", "ada/branched@a/b")
+    assert "not a Space id" in cli.refused("space", "delete", "ada/branched@a/b", "--yes")
+    assert cli("space", "previews", "ada/branched", "--remove", "a/b") == ""
+    assert "no preview" in cli.refused("space", "info", "ada/branched@a/b")
+    cli("space", "delete", "ada/branched", "--yes")

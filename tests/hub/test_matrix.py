@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from gitserver.commit import Commits
-from hub.api.routes import ROUTES, Route, routes
+from hub.api.routes import PREVIEW, ROUTES, Route, routes
 from spaceport.authorize import Action
-from spaceport.ledger import accounts, memberships
+from spaceport.ledger import accounts, memberships, previews
 from spaceport.ledger.accounts import Account
 from spaceport.ledger.spaces import Space
 from spaceport.roles import Grant, OrgRole, Right
@@ -51,6 +51,8 @@ BODIES: dict[str, Any] = {
     "POST /preupload/{rev}": {"files": []},
     "POST /commit/{rev}": HEADER.encode(),
     "POST /discussions": {"title": "x", "description": "", "pullRequest": True},
+    "POST /previews": {"ref": "no-such"},
+    "DELETE /previews/{preview}": None,
     "POST /branch/{branch}": {},
     "DELETE /branch/{branch}": None,
     "POST /super-squash/{branch}": {},
@@ -64,6 +66,8 @@ PASSED: dict[str, set[int]] = {
     "POST /discussions": {400},
     "DELETE /storage": {200, 400},
     "DELETE /volumes": {400},
+    "POST /previews": {404},
+    "DELETE /previews/{preview}": {200, 404},
     "POST /branch/{branch}": {200, 409},
     "DELETE /branch/{branch}": {200, 404},
     "POST /super-squash/{branch}": {200, 404},
@@ -135,6 +139,9 @@ def cast(hub: Hub) -> Cast:
                 memberships.set_role(tx, lab, people[name], role)
     spaces = {each: hub.space(f"matrix-lab/{each}", visibility=each) for each in OPEN}
     other = hub.space("matrix-lab/other")
+    for space in spaces.values():
+        for branch in ("shown", "going"):
+            preview_of(hub, space, branch)
     return Cast(spaces, _headers(hub, people, spaces, other))
 
 
@@ -179,10 +186,18 @@ def _headers(
     }
 
 
+def preview_of(hub: Hub, space: Space, branch: str) -> None:
+    with hub.context.ledger.write() as tx:
+        previews.begin(tx, space, f"refs/heads/{branch}", sleep_seconds=60)
+
+
 def ask(hub: Hub, route: Route, space: str, headers: dict[str, str]) -> Answer:
     """Call a route. Log streams never end by themselves, so they are asked in a way that does."""
     values = {"namespace": "matrix-lab", "name": space, "rev": "main", "path": "README.md"}
     values |= {"branch": "side", "tag": "v1", "revisions": "main..main"}
+    values |= {
+        "preview": "going" if route.method == "DELETE" and route.path == PREVIEW else "shown"
+    }
     path = route.path.replace("{path:.*}", "").replace("{path:.+}", "{path}").format(**values)
     if "/tree/" in path:
         path = path.rstrip("/")
@@ -198,7 +213,10 @@ def ask(hub: Hub, route: Route, space: str, headers: dict[str, str]) -> Answer:
 
 def tail_of(route: Route) -> str:
     """The method, and what comes after the Space's id: the keys of `BODIES`."""
-    return f"{route.method} {route.path.split('{name}', 1)[1]}"
+    tail = route.path.split("{name}", 1)[1]
+    if tail != "/previews/{preview}":
+        tail = tail.removeprefix("/previews/{preview}")  # which answers as its Space does
+    return f"{route.method} {tail}"
 
 
 def expected(who: str, visibility: str, route: Route) -> set[int]:
@@ -208,7 +226,8 @@ def expected(who: str, visibility: str, route: Route) -> set[int]:
         return {401}
     if who == "session without CSRF" and route.method != "GET":
         return {403}
-    able = MAY[who] | OPEN[visibility]
+    open_as = "private" if "{preview}" in route.path and visibility != "public" else visibility
+    able = MAY[who] | OPEN[open_as]
     if action in able:
         if route.path.endswith("/metrics"):
             return {503}  # this hub has no engine

@@ -117,6 +117,7 @@ def replica(
         engine="docker",
         handle=f"container-{name}",
         port=7860,
+        price=0,
         placement={},
         price=0,
         failure=None,

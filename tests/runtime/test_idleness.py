@@ -55,3 +55,10 @@ def test_idle_since_the_latest_moment_and_not_while_someone_is_connected() -> No
     assert idle_seconds(1000.0, 0.0, 900.0, 940.0, open_connections=0) == 60.0
     assert idle_seconds(1000.0, 0.0, 900.0, open_connections=1) == 0.0
     assert idle_seconds(1000.0, 1001.0, open_connections=0) == 0.0
+
+
+@pytest.mark.parametrize(("flavor", "asked", "expected"), [(FREE, 900, 900), (FREE, -1, None)])
+def test_a_preview_sleeps_when_it_was_told_to(
+    flavor: Flavor, asked: int, expected: float | None
+) -> None:
+    assert sleep_after(flavor, asked, 172_800, preview=True) == expected

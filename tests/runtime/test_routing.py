@@ -102,6 +102,20 @@ def test_a_space_that_sleeps_wakes() -> None:
     )
 
 
+def test_a_preview_that_sleeps_wakes_though_nothing_was_built_and_leads_to_its_page() -> None:
+    preview = {"parent_key": "4" * 24, "ref": "refs/heads/a/b"}
+    asleep = Overview(space(wanted=Wanted.ASLEEP, **preview), None, None, None, ())
+    page = "http://hub.example/spaces/Ada/my-app/previews/a%2Fb"
+    sleeping = {"target": None, "stage": Stage.SLEEPING, "wakes": True, "expected": True}
+    assert route_of(asleep, AROUND) == route(hub_url=page, retry_after=2, **sleeping)
+    coming = Overview(space(**preview), None, None, None, ())
+    found = route_of(coming, AROUND)
+    assert found is not None and (found.stage, found.expected) == (Stage.BUILDING, True)
+    folder = release(artifact=FOLDER, state=ReleaseState.LIVE)
+    laid_out = Overview(asleep.space, build(), folder, folder, ())
+    assert route_of(laid_out, AROUND) == route(hub_url=page, retry_after=2, **sleeping)
+
+
 def test_one_that_starts_is_expected_and_says_what_troubles_it() -> None:
     failure = Failure(Cause.LOOPBACK_ONLY, {"expected": 7860})
     starting = overview(

@@ -15,6 +15,7 @@ from spaceport.names import (
     check_space_name,
     host_label,
     new_key,
+    preview_label,
     title_of,
 )
 
@@ -85,6 +86,32 @@ def test_every_label_is_a_dns_label(author: str, name: str, taken: bool) -> None
     label = host_label(SpaceId(author, name), KEY, taken=taken)
     assert re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", label)
     assert "--" not in label
+
+
+@pytest.mark.parametrize(
+    ("parent", "ref", "label"),
+    [
+        ("ada-hello", "refs/heads/draft", "ada-hello--draft"),
+        ("ada-hello", "refs/heads/Feature/New__look", "ada-hello--feature-new-look"),
+        ("ada-hello", "refs/pr/3", "ada-hello--pr-3"),
+        ("xn", "refs/heads/draft", "xn-space--draft"),
+    ],
+)
+def test_the_label_of_a_preview(parent: str, ref: str, label: str) -> None:
+    assert preview_label(parent, ref, KEY) == label
+
+
+@pytest.mark.req("13.1.2", "13.1.3")
+@given(
+    parent=st.from_regex(r"[a-z0-9]([a-z0-9]|-(?=[a-z0-9])){0,62}", fullmatch=True),
+    ref=st.text(min_size=1, max_size=200),
+    taken=st.booleans(),
+)
+def test_every_label_of_a_preview_is_a_dns_label(parent: str, ref: str, taken: bool) -> None:
+    label = preview_label(parent, f"refs/heads/{ref}", KEY, taken=taken)
+    assert re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", label)
+    assert "--" in label and label[2:4] != "--"
+    assert label != preview_label(parent, f"refs/heads/{ref}", new_key(), taken=True)
 
 
 @pytest.mark.parametrize(

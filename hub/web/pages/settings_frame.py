@@ -13,16 +13,19 @@ from aiohttp import web
 
 from hub.web.pages.space import header_of
 from hub.web.sections import (
+    disk,
     entries,
     hardware,
     name,
     network,
+    previews,
     releases,
     storage,
     usage,
     visibility,
 )
 from hub.web.visit import Visit
+from spaceport.addresses import page_path
 from spaceport.authorize import Action
 from spaceport.errors import SpaceportError
 from spaceport.ledger import Tx
@@ -33,6 +36,8 @@ Section = Callable[[Visit, Overview], Awaitable[Mapping[str, Any]]]
 """What a section shows of a Space: values for the page's template."""
 
 SECTIONS: tuple[Section, ...] = (
+    previews.section,
+    disk.section,
     entries.section,
     hardware.section,
     network.section,
@@ -57,7 +62,7 @@ async def change_and_return(
         await visit.write(lambda tx: change(tx, view.space))
     except SpaceportError as error:
         return await show(visit, view, problem=f"{error} {error.hint}".strip(), at=at)
-    base = f"/spaces/{view.space.id}"
+    base = page_path(view.space)
     return visit.go(f"{base}/settings#{at}" if at else base)
 
 

@@ -11,12 +11,14 @@ from hub.origin_shown import origin_of
 from hub.web.cards import Face, card_of, face_of
 from hub.web.status import Status, status_of
 from hub.web.visit import Visit
+from spaceport.addresses import page_path
 from spaceport.authorize import Action, SpaceResource
 from spaceport.ledger import Tx, replicas, spaces
 from spaceport.ledger.columns import now
 from spaceport.ledger.origins import Origin
 from spaceport.ledger.overview import Overview
 from spaceport.ledger.spaces import Space, Visibility
+from spaceport.push import short_ref
 from spaceport.sdk import Sdk
 from spaceport.stage import Stage, Wanted
 from spaceport.starter import minimal_app
@@ -45,15 +47,26 @@ class Header:
     clone_url: str
     ssh_url: str
     origin: Origin | None  # what it is a copy of, if this visitor may know
+    previews: bool  # whether branches of it have previews
 
     @property
     def path(self) -> str:
+        return page_path(self.space)
+
+    @property
+    def home(self) -> str:
+        """The pages of the Space itself, also for a preview."""
         return f"/spaces/{self.space.id}"
+
+    @property
+    def preview(self) -> str:
+        """The branch that is shown, for a preview."""
+        return "" if self.space.ref is None else short_ref(self.space.ref)
 
     @property
     def copyable(self) -> bool:
         """Whether this visitor may copy it, once signed in."""
-        return self.reader and (self.space.duplicable or self.manager)
+        return self.reader and not self.preview and (self.space.duplicable or self.manager)
 
     @property
     def static(self) -> bool:
@@ -83,6 +96,7 @@ async def header_of(visit: Visit, view: Overview) -> Header:
         clone_url=f"{settings.hub_url}/{place}",
         ssh_url="" if door is None else door.clone_url(place),
         origin=origin,
+        previews=bool(await visit.read(lambda tx: spaces.preview_keys(tx, space.repository_key))),
     )
 
 

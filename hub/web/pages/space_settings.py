@@ -8,6 +8,7 @@ from hub.delete_space import delete_space
 from hub.releases import roll_back
 from hub.web.pages.settings_frame import change_and_return, show
 from hub.web.visit import Visit
+from spaceport.addresses import page_path
 from spaceport.authorize import Action
 from spaceport.errors import Conflict, Invalid, SpaceportError
 from spaceport.ledger import Tx, secrets, spaces, variables
@@ -138,7 +139,7 @@ async def rollback(visit: Visit) -> web.StreamResponse:
     if done.notes:  # told on the page itself: they concern this one rollback
         view = await visit.space(Action.USE_APP, Action.MANAGE)
         return await show(visit, view, notes=done.notes, at="releases")
-    return visit.go(f"/spaces/{view.space.id}/settings#releases")
+    return visit.go(f"{page_path(view.space)}/settings#releases")
 
 
 async def delete(visit: Visit) -> web.StreamResponse:

@@ -18,6 +18,7 @@ from spaceport.ledger.tables.hardware import grants, waiting
 from spaceport.ledger.tables.large import file_locks, large_objects, large_uploads
 from spaceport.ledger.tables.log import cursors, dead_letters, events
 from spaceport.ledger.tables.moves import former_ids
+from spaceport.ledger.tables.previews import passed_previews
 from spaceport.ledger.tables.spaces import secrets, spaces, variables
 from spaceport.ledger.tables.volumes import disks, volumes
 from spaceport.ledger.tables.work import builds, pushes, releases, replicas
@@ -40,6 +41,7 @@ __all__ = [
     "large_uploads",
     "memberships",
     "metadata",
+    "passed_previews",
     "pushes",
     "releases",
     "replicas",

@@ -42,6 +42,10 @@ spaces = Table(
     Column("skipped_builds", Integer),  # those up to this number are not released by themselves
     Column("origin", JSON),  # what it is a copy of; see spaceport.ledger.origins
     Column("duplicable", Boolean),  # null: yes
+    Column("parent_key", KEY, index=True),  # of a preview: the Space whose repository it reads
+    Column("ref", Text),  # of a preview: the ref whose head it builds
+    Column("used_at", UtcDateTime),  # the last push, wake or falling asleep
+    Column("previews", Boolean),  # whether its branches get previews; null: yes
     Column("budget_spent", String(7)),  # "2026-11": it sleeps until that month is over
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
