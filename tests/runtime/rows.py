@@ -117,7 +117,6 @@ def replica(
         engine="docker",
         handle=f"container-{name}",
         port=7860,
-        price=0,
         placement={},
         price=0,
         failure=None,
