@@ -6,6 +6,7 @@ was decided on an older view does nothing wrong.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -81,11 +82,12 @@ def start(tools: Tools, key: SpaceKey, release_id: str) -> Started | None:
         planned = _plan(tx, tools, key, releases.get(tx, release_id))
     if planned is None:
         return None
-    replica, spec = planned
+    replica, spec, values = planned
     failpoint("runtime:after-replica-row")
     if isinstance(spec, Failure):
         return Started(replica, spec)
     try:
+        tools.secret_files.lay(replica.id, values)
         handle = tools.engine.start(spec)
     except EngineDown:
         raise
@@ -99,6 +101,7 @@ def start(tools: Tools, key: SpaceKey, release_id: str) -> Started | None:
 
 def gone(tools: Tools, replica_id: str) -> None:
     """Note that a replica was stopped."""
+    tools.secret_files.discard(replica_id)
     with tools.ledger.write() as tx:
         _move(tx, replicas.get(tx, replica_id), ReplicaState.GONE)
 
@@ -202,7 +205,7 @@ def _move(tx: Tx, replica: Replica, state: ReplicaState, failure: Failure | None
 
 def _plan(
     tx: Tx, tools: Tools, key: SpaceKey, release: Release
-) -> tuple[Replica, ContainerSpec | Failure] | None:
+) -> tuple[Replica, ContainerSpec | Failure, Mapping[str, str]] | None:
     """Place it and note it in the same transaction: two lanes never get the same room."""
     placement = grant(tx, release, tools)
     if isinstance(placement, NoRoom):
@@ -218,17 +221,22 @@ def _plan(
         placement=placement.to_json(),
         price=price_now(tx, tools.catalogue, key, release.flavor),
     )
-    return replica, _spec(tx, tools, release, replica, placement)
+    try:
+        values = tools.secrets(tx, key)
+    except SpaceportError as error:
+        return replica, diagnosis.of_refusal(str(error)), {}
+    return replica, _spec(tx, tools, release, replica, placement, values), values
 
 
 def _spec(
-    tx: Tx, tools: Tools, release: Release, replica: Replica, placement: Placement
-) -> ContainerSpec | Failure:
+    tx: Tx,
+    tools: Tools,
+    release: Release,
+    replica: Replica,
+    placement: Placement,
+    values: Mapping[str, str],
+) -> ContainerSpec:
     space = spaces.get(tx, replica.space_key)
-    try:
-        values = tools.secrets(tx, space.key)
-    except SpaceportError as error:
-        return diagnosis.of_refusal(str(error))
     inputs = Inputs(
         space=space,
         release=release,
@@ -241,5 +249,6 @@ def _spec(
         hub_url=tools.hub_url,
         settings=tools.settings.container,
         secrets=values,
+        secret_files=tools.secret_files.mount(replica.id, values),
     )
     return container_spec(inputs)

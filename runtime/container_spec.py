@@ -13,7 +13,7 @@ from pathlib import Path
 from config.catalogue import Flavor
 from config.runtime import ContainerSettings
 from runtime.placement import Placement
-from spaceport.artifact import Artifact
+from spaceport.artifact import SECRET_NAMES, SECRETS_FILE, Artifact
 from spaceport.card import Card
 from spaceport.engine import (
     LABEL_BUILD,
@@ -56,6 +56,7 @@ class Inputs:
     hub_url: str
     settings: ContainerSettings = field(default_factory=ContainerSettings)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secret_files: tuple[Mount, ...] = ()  # the same as files, see `runtime.secret_files`
 
 
 def container_spec(inputs: Inputs) -> ContainerSpec:
@@ -68,7 +69,7 @@ def container_spec(inputs: Inputs) -> ContainerSpec:
         env=environment(inputs),
         working_dir=artifact.working_dir,
         user=APP_USER,
-        mounts=_mounts(artifact, inputs.data),
+        mounts=(*_mounts(artifact, inputs.data), *inputs.secret_files),
         tmpfs=_tmpfs(artifact, inputs.placement, inputs.settings),
         read_only_root=artifact.read_only_root,
         network=Network.APP,
@@ -96,7 +97,15 @@ def environment(inputs: Inputs) -> dict[str, str]:
         **inputs.release.variables,
         **inputs.secrets,
         **helpers(inputs),
+        **_for_launcher(inputs),
     }
+
+
+def _for_launcher(inputs: Inputs) -> dict[str, str]:
+    """Which of all that goes into Streamlit's secrets file; the launcher takes it out again."""
+    if SECRETS_FILE not in inputs.release.artifact.env:
+        return {}
+    return {SECRET_NAMES: ",".join(sorted(inputs.secrets))}
 
 
 def helpers(inputs: Inputs) -> dict[str, str]:

@@ -23,10 +23,11 @@ from runtime.placement import Capacity
 from runtime.prices import price_now
 from runtime.proxy.routes import Route
 from runtime.publisher import Publish, Publisher
+from runtime.secret_files import SecretFiles
 from runtime.tools import Host, NoTraffic, Secrets, Tools, TrafficSource
 from spaceport.engine import LABEL_REPLICA, LABEL_SPACE, Engine, EngineDown, Handle
 from spaceport.follower import Follower
-from spaceport.ledger import Ledger, grants, spaces
+from spaceport.ledger import Ledger, grants, replicas, spaces
 from spaceport.ledger.columns import now
 from spaceport.ledger.database import Tx
 from spaceport.ledger.overview import restless
@@ -82,6 +83,7 @@ class Supervisor:
             hub_url=hub_url,
             space_host=space_host,
             secrets=secrets,
+            secret_files=SecretFiles(instance, engine.name),
             cleanup=cleanup,
             room_made=self._room_made,
             host=self._host,
@@ -145,6 +147,7 @@ class Supervisor:
         for key in [key for key, lane in self._lanes.items() if lane.idle]:
             del self._lanes[key]
         await self._measure_host()
+        await self._tools.pools.run("files", self._sweep_secret_files)
         await self._tools.pools.run("db", self._keep_accounts)
         keys = await self._tools.pools.run("db", self._restless)
         return keys | await self._owners_of_containers()
@@ -158,6 +161,15 @@ class Supervisor:
 
     def _price_of(self, tx: Tx, space: Space) -> int:
         return price_now(tx, self._tools.catalogue, space.key, space.flavor)
+
+    def _sweep_secret_files(self) -> None:
+        files = self._tools.secret_files
+        laid = files.laid()
+        if laid:
+            with self._tools.ledger.read() as tx:
+                laid -= {replica.id for replica in replicas.alive(tx)}
+        for replica_id in laid:
+            files.discard(replica_id)
 
     def _restless(self) -> set[SpaceKey]:
         with self._tools.ledger.read() as tx:

@@ -84,12 +84,13 @@ class Watches:
 
     def _read(self, replica: Replica) -> tuple[Release, tuple[str, ...]]:
         """The release, and the values that no log may hold."""
+        given = self._tools.secret_files.values(replica.id)  # they may have been changed since
         with self._tools.ledger.read() as tx:
             release = releases.get(tx, replica.release_id)
             try:
-                return release, tuple(self._tools.secrets(tx, replica.space_key).values())
+                return release, (*self._tools.secrets(tx, replica.space_key).values(), *given)
             except SpaceportError:
-                return release, ()  # it cannot be started with them either
+                return release, given  # it cannot be started with them either
 
     def _open_log(self, key: SpaceKey, replica: Replica, masks: tuple[str, ...]) -> RunLog:
         path = log_path(self._tools.data, key, "run", replica.id)

@@ -45,7 +45,7 @@ class Cause(Enum):
     )
     NAME_COLLISION = (
         Stage.CONFIG_ERROR,
-        "{name} is both a variable and a secret.",
+        "Collision on variables and secrets names: {name} is both a variable and a secret.",
         "Delete one of the two in the Settings.",
     )
     FLAVOR_UNKNOWN = (

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import or_, select
 
 from spaceport.artifact import ArtifactKind
-from spaceport.ledger import builds, releases, replicas, spaces
+from spaceport.cause import Cause, Failure
+from spaceport.ledger import builds, entries, releases, replicas, spaces
 from spaceport.ledger.builds import Build
 from spaceport.ledger.database import Tx
 from spaceport.ledger.releases import Release
@@ -31,6 +32,7 @@ class Overview:
     release: Release | None
     live: Release | None
     replicas: tuple[Replica, ...]
+    clashes: tuple[str, ...] = ()  # names that are a variable and a secret (5.12)
 
     @property
     def serving(self) -> tuple[Replica, ...]:
@@ -50,6 +52,7 @@ def overview(tx: Tx, key: SpaceKey) -> Overview:
         release=releases.newest(tx, key),
         live=releases.newest(tx, key, ReleaseState.LIVE),
         replicas=tuple(replicas.alive(tx, key)),
+        clashes=tuple(entries.clashes(tx, key)),
     )
 
 
@@ -108,4 +111,11 @@ def facts_of(view: Overview) -> Facts:
         last_good=live is not None,
         budget_spent=view.space.budget_spent is not None,
         note=target.failure if target is not None else None,
+        settings_failure=_clash(view),
     )
+
+
+def _clash(view: Overview) -> Failure | None:
+    if not view.clashes:
+        return None
+    return Failure(Cause.NAME_COLLISION, {"name": ", ".join(view.clashes)})
