@@ -38,6 +38,7 @@ class Janitor:
         with self._context.ledger.write() as tx:
             sessions.sweep(tx)
         self._context.large.sweep()
+        self._context.ledger.fold()
         with nobody_creating(self._context.data) as alone:
             return self._remove_orphans() if alone else []
 

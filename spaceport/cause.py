@@ -74,6 +74,11 @@ class Cause(Enum):
         "The Debian package {package} of packages.txt could not be installed.",
         "Check its name; packages.txt holds one Debian package name a line.",
     )
+    BUILD_SECRET_MISSING = (
+        Stage.BUILD_ERROR,
+        "The Dockerfile needs the secret {name}, which this Space does not have.",
+        "Add it in the Settings; the build then starts again by itself.",
+    )
     DOCKERFILE_ERROR = (
         Stage.BUILD_ERROR,
         "The Dockerfile could not be built: {problem}",
