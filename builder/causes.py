@@ -102,7 +102,7 @@ def of_image(lines: Sequence[str]) -> Failure:
         problem = f"the step '{_short(step, 200)}' ended with exit code {code.group(1)}{said}"
         return Failure(Cause.DOCKERFILE_ERROR, {"problem": _short(problem)})
     solved = [match.group(1) for line in lines if (match := _SOLVE.search(line))]
-    secret = _NO_SECRET.search(solved[-1] if solved else _last_error(lines))
+    secret = None if code else _NO_SECRET.search(text)
     if secret:
         return Failure(Cause.BUILD_SECRET_MISSING, {"name": secret.group(1)})
     if solved:

@@ -38,12 +38,14 @@ from hub.api import (
     settings,
     spaces,
     ssh_keys,
+    stages,
     streams,
     validate_yaml,
 )
 from hub.api.access import actor_of, space_of
 from hub.api.branches import RefChanges
 from hub.api.call import ApiHandler, Call
+from hub.api.changes import Changes
 from hub.api.commit import commit_handler
 from hub.api.errors import ApiError, framed
 from hub.context import HubContext
@@ -122,6 +124,7 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", f"{SPACE}/secrets", settings.remove_secret, Action.MANAGE),
     Route("GET", f"{SPACE}/logs/build", logs.build, Action.READ_LOGS),
     Route("GET", f"{SPACE}/logs/run", logs.run, Action.READ_LOGS),
+    Route("GET", f"{SPACE}/events", stages.stream, Action.USE_APP),
     Route("GET", f"{SPACE}/metrics", metrics.stream, Action.READ_LOGS),
     Route("GET", f"{SPACE}/discussions", discussions.listed, Action.READ),
     Route("POST", f"{SPACE}/discussions", discussions.begin, Action.READ),
@@ -161,8 +164,8 @@ def add_api(app: web.Application, context: HubContext, commits: Commits) -> None
     Errors get their form around these routes alone, so that pages may have another one.
     """
     origins = Origins(context.settings)
-    app[streams.STREAMS] = streams.Streams(context.settings.hub.api.log_streams)
-    app.on_shutdown.append(app[streams.STREAMS].close)
+    streams.add_streams(app, context.settings.hub.api)
+    app[stages.CHANGES] = Changes(context.ledger, context.pools)
     for route in routes(commits):
         handler = gated(route, context, origins)
         app.router.add_route(route.method, route.path, handler)
