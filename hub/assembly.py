@@ -27,7 +27,7 @@ from hooks.post_receive import Places
 from hooks.push_hooks import PushHooks
 from hooks.reconcile import HeadReconciler
 from hub.api import add_api
-from hub.api.metrics import METER, Meter
+from hub.api.metrics import METER
 from hub.bases import HostBases
 from hub.context import HubContext
 from hub.cors import add_cors
@@ -35,6 +35,8 @@ from hub.door import HubDoor
 from hub.git_access import LedgerAccess
 from hub.health import Health
 from hub.janitor import Janitor
+from hub.metrics.history import Recorder
+from hub.metrics.meter import Meter
 from hub.metrics.page import MetricsPage
 from hub.origins import Origins
 from hub.parts import Installation, open_installation
@@ -149,6 +151,8 @@ class Server:
         )
         self._metrics = MetricsPage(context, self._proxy.metrics)
         self._supervisor.freezer.thawed = self._metrics.thawed
+        self._meter = Meter(engine, self._proxy)
+        self._recorder = Recorder(ledger, pools, self._meter)
         self._reconciler = HeadReconciler(ledger, context.repositories, pools)
         self._rooms: list[asyncio.Task[None]] = []
         self._web: web.AppRunner | None = None
@@ -191,6 +195,7 @@ class Server:
             ("builder", self._worker.run),
             ("reconciler", self._reconciler.run),
             ("janitor", self._janitor.run),
+            ("recorder", self._recorder.run),
         ):
             self._rooms.append(asyncio.create_task(keep_running(name, room), name=name))
         return await self._proxy.start(
@@ -221,7 +226,7 @@ class Server:
         add_lfs(app, lfs_desk(context, access))
         Health(context, self._engine).add_routes(app)
         self._metrics.add_routes(app)
-        app[METER] = Meter(self._engine, self._proxy)
+        app[METER] = self._meter
         add_xet(app, context)
         add_api(app, context, Commits(context.repositories, self._receive.concluder, context.pools))
         add_web(app, context)

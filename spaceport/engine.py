@@ -127,6 +127,7 @@ class Usage:
     memory_limit: int | None = None
     received: int | None = None
     sent: int | None = None
+    disk: int | None = None  # in the places that it may write to and that are its own
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from spaceport.ledger.tables.accounts import (
 from spaceport.ledger.tables.base import metadata
 from spaceport.ledger.tables.billing import budgets, usage
 from spaceport.ledger.tables.facts import facts
+from spaceport.ledger.tables.figures import figures
 from spaceport.ledger.tables.hardware import grants, waiting
 from spaceport.ledger.tables.large import file_locks, large_objects, large_uploads
 from spaceport.ledger.tables.log import cursors, dead_letters, events
@@ -28,6 +29,7 @@ __all__ = [
     "dead_letters",
     "events",
     "facts",
+    "figures",
     "file_locks",
     "former_ids",
     "grants",
