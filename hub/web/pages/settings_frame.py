@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from hub.web.pages.space import header_of
-from hub.web.sections import entries, hardware, name, releases, usage, visibility
+from hub.web.sections import entries, figures, hardware, name, releases, usage, visibility
 from hub.web.visit import Visit
 from spaceport.authorize import Action
 from spaceport.errors import SpaceportError
@@ -30,6 +30,7 @@ SECTIONS: tuple[Section, ...] = (
     releases.section,
     usage.section,
     name.section,
+    figures.section,
 )
 
 
