@@ -134,6 +134,13 @@ def newest(tx: Tx, key: SpaceKey) -> Replica | None:
     return None if row is None else _replica(row)
 
 
+def latest(tx: Tx, key: SpaceKey, limit: int) -> list[Replica]:
+    """Those started last, gone or not, newest first."""
+    query = select(replicas).where(replicas.c.space_key == key)
+    query = query.order_by(replicas.c.created_at.desc()).limit(limit)
+    return [_replica(row) for row in tx.execute(query).mappings()]
+
+
 def last_gone(tx: Tx, key: SpaceKey) -> Replica | None:
     """The replica that ended last."""
     query = select(replicas).where(replicas.c.space_key == key, replicas.c.gone_at.is_not(None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from config.engine import EngineSettings
 from runtime.engine.base_tree import make_base_tree
 from runtime.engine.choose import choose
+from runtime.secret_files import MEMORY
 from tests.e2e.server import Server
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +51,7 @@ def remove_leftovers(server: Server) -> None:
     if kind == "docker":
         remove_images(instance)
     engine.close(remove=True)
+    shutil.rmtree(MEMORY / f"spaceport-{instance}-secrets", ignore_errors=True)
 
 
 def remove_images(instance: str) -> None:

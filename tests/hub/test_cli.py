@@ -193,6 +193,7 @@ def test_logs_are_printed_and_followed(cli: Cli, context: HubContext) -> None:
         builds.move(tx, build, BuildState.INTERRUPTED)
     assert following.wait(20) == 0 and following.stdout.read() == ""
     following.stdout.close()
+    assert "no build before" in cli.refused("space", "logs", "ada/demo", "--build", "--previous")
 
 
 def has_open(pid: int, name: str) -> bool:
