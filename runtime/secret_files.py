@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from spaceport.engine import Mount
+from spaceport.engine import EngineInfo, Mount
 from spaceport.errors import Misconfigured
 
 TARGET = "/run/secrets"
@@ -25,25 +25,27 @@ APP_UID = 1000
 class SecretFiles:
     """One folder for each replica that has secrets. All calls block and may be repeated."""
 
-    def __init__(self, instance: str, engine: str, memory: Path = MEMORY) -> None:
-        """`engine` is its name: what a file's owner on the host is inside differs."""
+    def __init__(self, instance: str, memory: Path = MEMORY) -> None:
         self._root = memory / f"spaceport-{instance}-secrets"
-        usable = memory.is_dir() and os.access(memory, os.W_OK | os.X_OK)
-        self.available = usable
-        self._owner = _owner(engine)
+        self._usable = memory.is_dir() and os.access(memory, os.W_OK | os.X_OK)
+        self._owner: int | None = None  # the host's user that is the app's inside, where known
+
+    def learn(self, info: EngineInfo) -> None:
+        """What the engine is: one on another machine sees no files of this one, and who a file's
+        owner is inside depends on it. Until then whoever is inside may read the files."""
+        self._usable = self._usable and info.local
+        self._owner = _owner(info, os.geteuid())
 
     def mount(self, replica_id: str, secrets: Mapping[str, str]) -> tuple[Mount, ...]:
-        """Where the container finds what `lay` will have laid; nothing without secrets.
-
-        A machine without a file system in memory has no files: a disk would keep the values.
-        """
-        if not secrets or not self.available:
+        """Where the container finds what `lay` will have laid; nothing without secrets, and where
+        there is no file system in memory: a disk would keep the values."""
+        if not secrets or not self._usable:
             return ()
         return (Mount(self._root / replica_id, TARGET),)
 
     def lay(self, replica_id: str, secrets: Mapping[str, str]) -> None:
         """Write the files. Raises `Misconfigured` when that is not possible."""
-        if not secrets or not self.available:
+        if not secrets or not self._usable:
             return
         try:
             self._lay(replica_id, secrets)
@@ -103,9 +105,10 @@ class SecretFiles:
             os.chown(file, self._owner, self._owner)
 
 
-def _owner(engine: str) -> int | None:
+def _owner(info: EngineInfo, me: int) -> int | None:
     """The host's user that is 1000 inside; None where that cannot be known or given."""
-    me = os.geteuid()
-    if engine == "docker":
-        return APP_UID if me in (0, APP_UID) else None
-    return None if me == 0 else me  # root's local processes have a user of the host for each
+    if info.maps_users:
+        return None
+    if info.name == "process":
+        return me
+    return APP_UID if me in (0, APP_UID) else None

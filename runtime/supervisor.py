@@ -83,7 +83,7 @@ class Supervisor:
             hub_url=hub_url,
             space_host=space_host,
             secrets=secrets,
-            secret_files=SecretFiles(instance, engine.name),
+            secret_files=SecretFiles(instance),
             cleanup=cleanup,
             room_made=self._room_made,
             host=self._host,
@@ -182,6 +182,7 @@ class Supervisor:
             info = await self._tools.pools.run("engine", self._tools.engine.probe)
             self._host.capacity = Capacity.of(info, self._tools.settings.gpus or ())
             self._host.can_freeze = info.can_freeze
+            self._tools.secret_files.learn(info)
 
     async def _owners_of_containers(self) -> set[SpaceKey]:
         """The Spaces of all app containers; one whose Space is unknown is removed here."""

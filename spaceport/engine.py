@@ -152,6 +152,8 @@ class EngineInfo:
     can_pull: bool = False  # a registry is configured or reachable; decided when first tried
     can_freeze: bool = False
     isolates_network: bool = False
+    local: bool = True  # it sees this machine's folders
+    maps_users: bool = False  # users inside are others on the host, and which is not known
     warnings: tuple[str, ...] = ()
 
 

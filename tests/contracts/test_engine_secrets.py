@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from runtime.secret_files import MEMORY, SecretFiles
+from runtime.secret_files import APP_UID, MEMORY, SecretFiles
+from spaceport.engine import EngineInfo
 from spaceport.errors import Misconfigured
 from tests.contracts.conftest import Rig
 from tests.processes import arguments_holding
@@ -37,7 +39,9 @@ WAIT = "import time; print('up'); time.sleep(60)"
 @pytest.fixture
 def files(rig: Rig) -> Iterator[SecretFiles]:
     instance = f"test-{rig.kind}"
-    yield SecretFiles(instance, rig.engine.name)
+    made = SecretFiles(instance)
+    made.learn(rig.engine.probe())
+    yield made
     shutil.rmtree(MEMORY / f"spaceport-{instance}-secrets", ignore_errors=True)
 
 
@@ -61,7 +65,7 @@ def test_no_process_has_a_value_among_its_arguments(rig: Rig, files: SecretFiles
 
 
 def test_files_end_with_their_replica_and_tell_its_values(tmp_path: Path) -> None:
-    files = SecretFiles("i1", "docker", memory=tmp_path)
+    files = SecretFiles("i1", memory=tmp_path)
     root = tmp_path / "spaceport-i1-secrets"
     files.lay("r1", {"A": "1\n2", "B": ""})
     files.lay("r1", {"A": "3"})  # again, after a start that was lost
@@ -76,7 +80,7 @@ def test_files_end_with_their_replica_and_tell_its_values(tmp_path: Path) -> Non
 
 
 def test_a_folder_of_somebody_else_is_not_used(tmp_path: Path) -> None:
-    files = SecretFiles("i1", "docker", memory=tmp_path)
+    files = SecretFiles("i1", memory=tmp_path)
     (tmp_path / "spaceport-i1-secrets").mkdir(mode=0o755)
     with pytest.raises(Misconfigured, match="not a folder of Spaceport's own"):
         files.lay("r1", {"A": "1"})
@@ -84,6 +88,20 @@ def test_a_folder_of_somebody_else_is_not_used(tmp_path: Path) -> None:
     (tmp_path / "spaceport-i1-secrets").symlink_to(tmp_path)
     with pytest.raises(Misconfigured):
         files.lay("r1", {"A": "1"})
-    nowhere = SecretFiles("i1", "docker", memory=tmp_path / "absent")
+    nowhere = SecretFiles("i1", memory=tmp_path / "absent")
     nowhere.lay("r1", {"A": "1"})
     assert nowhere.mount("r1", {"A": "1"}) == ()
+
+
+def test_the_owner_is_the_app_only_where_its_user_on_the_host_is_known(tmp_path: Path) -> None:
+    def mode(**known: bool) -> int:
+        files = SecretFiles("i1", memory=tmp_path)
+        files.learn(EngineInfo("docker", "1", **known))
+        files.lay("r1", {"A": "1"})
+        return (tmp_path / "spaceport-i1-secrets" / "r1" / "A").stat().st_mode & 0o777
+
+    assert mode() == (0o400 if os.geteuid() in (0, APP_UID) else 0o444)
+    assert mode(maps_users=True) == 0o444
+    far = SecretFiles("i1", memory=tmp_path)
+    far.learn(EngineInfo("docker", "1", local=False))
+    assert far.mount("r1", {"A": "1"}) == ()
