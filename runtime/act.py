@@ -211,7 +211,7 @@ def _plan(
     if isinstance(placement, NoRoom):
         waiting.enter(tx, key, release.flavor)
         return None
-    waiting.leave(tx, key)
+    waited = waiting.leave(tx, key)
     replica = replicas.create(
         tx,
         key,
@@ -220,6 +220,7 @@ def _plan(
         port=release.artifact.port,
         placement=placement.to_json(),
         price=price_now(tx, tools.catalogue, key, release.flavor),
+        waited=waited,
     )
     try:
         values = tools.secrets(tx, key)

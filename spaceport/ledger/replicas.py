@@ -45,10 +45,11 @@ def create(
     port: int,
     placement: Mapping[str, Any] | None = None,
     price: int = 0,
+    waited: float | None = None,
 ) -> Replica:
     """Note the intention to start one, before the engine is asked: a crash leaves a trace.
 
-    `price`: micro-dollars an hour, as long as it serves.
+    `price`: micro-dollars an hour, as long as it serves. `waited`: seconds, for hardware.
     """
     replica_id = new_key()
     tx.execute(
@@ -64,7 +65,10 @@ def create(
             created_at=now(),
         )
     )
-    events.append(tx, EventKind.REPLICA_CHANGED, key, replica=replica_id, state="starting")
+    detail: dict[str, Any] = {} if waited is None else {"waited": round(waited, 3)}
+    events.append(
+        tx, EventKind.REPLICA_CHANGED, key, replica=replica_id, state="starting", **detail
+    )
     return get(tx, replica_id)
 
 

@@ -118,6 +118,7 @@ def replica(
         handle=f"container-{name}",
         port=7860,
         placement={},
+        price=0,
         failure=None,
         created_at=ago(100),
         ready_at=None if state is ReplicaState.STARTING else ago(90),
