@@ -58,8 +58,9 @@ class SecretFiles:
     def _lay(self, replica_id: str, secrets: Mapping[str, str]) -> None:
         self._enter()
         folder = self._root / replica_id
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)  # kept when it is there: it may be mounted already
+        for left in folder.iterdir():
+            left.unlink()
         for name, value in secrets.items():
             descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
             with os.fdopen(descriptor, "wb") as file:

@@ -22,6 +22,7 @@ from runtime.decide import decide
 from runtime.diagnosis import Findings
 from runtime.facts import read_facts
 from runtime.lane import by_replica, strays
+from runtime.secret_files import SecretFiles
 from runtime.tools import Host, NoTraffic, Tools
 from runtime.view import End, Sighting, View
 from spaceport.artifact import Artifact, ArtifactKind
@@ -132,6 +133,7 @@ class SpaceMachine(RuleBasedStateMachine):
             hub_url="http://h",
             space_host=str,
             secrets=lambda _tx, _key: {},
+            secret_files=SecretFiles("i", memory=Path("/absent")),
             cleanup=lambda _key: None,
             room_made=lambda: None,
             host=Host(),
