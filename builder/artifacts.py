@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from builder.places import APP, BOOT, CODE, ENVIRONMENT, HOME
 from builder.plan.model import AppPlan, ImagePlan
-from spaceport.artifact import Artifact, ArtifactKind, ArtifactMount
+from spaceport.artifact import SECRETS_FILE, Artifact, ArtifactKind, ArtifactMount
 from spaceport.sdk import Sdk
 
-SECRETS_FILE = f"{HOME}/.streamlit/secrets.toml"
+STREAMLIT_SECRETS = f"{HOME}/.streamlit/secrets.toml"
 
 
 def of_app(
@@ -37,7 +37,7 @@ def of_app(
         "VIRTUAL_ENV": f"{ENVIRONMENT}/venv",
     }
     if plan.sdk is Sdk.STREAMLIT:
-        env["SPACEPORT_SECRETS_FILE"] = SECRETS_FILE
+        env[SECRETS_FILE] = STREAMLIT_SECRETS
     return Artifact(
         kind=ArtifactKind.ENVIRONMENT,
         image=image,

@@ -29,6 +29,7 @@ _EXIT = re.compile(r"exit code: (\d+)")
 _SOLVE = re.compile(
     r"failed to solve(?: with frontend \S+)?: (?:rpc error: code = \w+ desc = )?(.*)"
 )
+_NO_SECRET = re.compile(r"\bsecret (\w+)(?: not found)?: not found")  # two ages of BuildKit
 _METADATA = re.compile(r"> \[internal\] load metadata for (?:docker\.io/(?:library/)?)?(\S+?):? ")
 _NOISE = re.compile(r"|#\d+ sha256:[0-9a-f]{64}|-{3,}")
 
@@ -101,6 +102,9 @@ def of_image(lines: Sequence[str]) -> Failure:
         problem = f"the step '{_short(step, 200)}' ended with exit code {code.group(1)}{said}"
         return Failure(Cause.DOCKERFILE_ERROR, {"problem": _short(problem)})
     solved = [match.group(1) for line in lines if (match := _SOLVE.search(line))]
+    secret = None if code else _NO_SECRET.search(text)
+    if secret:
+        return Failure(Cause.BUILD_SECRET_MISSING, {"name": secret.group(1)})
     if solved:
         return Failure(Cause.DOCKERFILE_ERROR, {"problem": _short(solved[-1])})
     words = next((line for line in reversed(lines) if line.strip()), "")

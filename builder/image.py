@@ -18,6 +18,7 @@ from builder.step import NETWORKS, Attempt, DiskGuard, stop_when
 from config.builder import BuilderSettings
 from spaceport.cause import Cause, Failure
 from spaceport.engine import LABEL_BUILD, Engine, EngineRefused, ImageBuild, Network
+from spaceport.masking import Masks
 
 SPACE_TAG = "spaceport/space"
 SYSTEM_TAG = "spaceport/system"
@@ -105,6 +106,7 @@ class Images:
     ) -> str:
         """Build the Dockerfile; the image's tag, which no other build has."""
         tag = space_tag(attempt.space_key, attempt.build_id)
+        attempt.masks = Masks(secrets.values())
         scratch = fresh(self._places.scratch)
         context = _context(checkout, scratch / "context", plan.dockerfile)
         build = ImageBuild(
@@ -147,4 +149,5 @@ class Images:
             raise
 
     def _cause(self, attempt: Attempt, error: EngineRefused) -> Failure:
-        return causes.of_image([*attempt.tail, *str(error).splitlines()])
+        said = [attempt.masks.hide(line) for line in str(error).splitlines()]
+        return causes.of_image([*attempt.tail, *said])

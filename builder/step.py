@@ -27,6 +27,7 @@ from spaceport.engine import (
     Output,
     Tmpfs,
 )
+from spaceport.masking import Masks
 from spaceport.names import SpaceKey
 
 CA_BUNDLE = "/opt/spaceport/ca.pem"
@@ -55,11 +56,16 @@ class Attempt:
     deadline: float  # time.monotonic()
     tail: list[str] = field(default_factory=list)
     egress: Egress = DEFAULT_EGRESS
+    masks: Masks = field(default_factory=lambda: Masks(()), repr=False)
 
     TAIL = 200
 
     def hear(self, line: str) -> None:
-        """Log a program's line, and remember the last ones to find out a cause."""
+        """Log a program's line, and remember the last ones to find out a cause.
+
+        A cause is told to everybody, so what is remembered holds no secret value either.
+        """
+        line = self.masks.hide(line)
         self.output(line)
         self.tail.append(line)
         del self.tail[: -self.TAIL]

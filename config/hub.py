@@ -31,6 +31,7 @@ class ApiLimits(BaseModel):
     paths: int = Field(1000, ge=1, description="Paths asked about at once; then 400.")
     page: int = Field(1000, ge=1, description="Entries of one page of a list, at most.")
     log_streams: int = Field(200, ge=1, description="Log streams at once; then 503.")
+    event_streams: int = Field(500, ge=1, description="Streams of stages at once; then 503.")
     body_idle: float = Field(20.0, gt=0, description="Seconds of silence in a body; then 408.")
 
 

@@ -28,7 +28,7 @@ from hooks.preview_keeper import PreviewKeeper
 from hooks.push_hooks import PushHooks
 from hooks.reconcile import HeadReconciler
 from hub.api import add_api
-from hub.api.metrics import METER, Meter
+from hub.api.metrics import METER
 from hub.bases import HostBases
 from hub.context import HubContext
 from hub.cors import add_cors
@@ -36,6 +36,8 @@ from hub.door import HubDoor
 from hub.git_access import LedgerAccess
 from hub.health import Health
 from hub.janitor import Janitor
+from hub.metrics.history import Recorder
+from hub.metrics.meter import Meter
 from hub.metrics.page import MetricsPage
 from hub.origins import Origins
 from hub.parts import Installation, open_installation
@@ -159,6 +161,8 @@ class Server:
         )
         self._metrics = MetricsPage(context, self._proxy.metrics)
         self._supervisor.freezer.thawed = self._metrics.thawed
+        self._meter = Meter(engine, self._proxy)
+        self._recorder = Recorder(ledger, pools, self._meter)
         self._reconciler = HeadReconciler(ledger, context.repositories, pools)
         self._previews = PreviewKeeper(ledger, context.repositories, pools, settings.previews)
         self._rooms: list[asyncio.Task[None]] = []
@@ -203,6 +207,7 @@ class Server:
             ("reconciler", self._reconciler.run),
             ("previews", self._previews.run),
             ("janitor", self._janitor.run),
+            ("recorder", self._recorder.run),
         ):
             self._rooms.append(asyncio.create_task(keep_running(name, room), name=name))
         return await self._proxy.start(
@@ -234,7 +239,7 @@ class Server:
         Health(context, self._engine).add_routes(app)
         self._metrics.add_routes(app)
         app[ENGINE] = self._engine
-        app[METER] = Meter(self._engine, self._proxy)
+        app[METER] = self._meter
         add_xet(app, context)
         add_api(app, context, Commits(context.repositories, self._receive.concluder, context.pools))
         add_web(app, context)

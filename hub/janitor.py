@@ -10,7 +10,7 @@ import shutil
 from hub.context import HubContext
 from hub.creations import nobody_creating
 from spaceport.failpoints import failpoint
-from spaceport.ledger import sessions, spaces
+from spaceport.ledger import logs, sessions, spaces
 from spaceport.names import SpaceKey
 
 logger = logging.getLogger(__name__)
@@ -38,8 +38,11 @@ class Janitor:
         with self._context.ledger.write() as tx:
             sessions.sweep(tx)
         self._context.large.sweep()
+        self._context.ledger.fold()
         with nobody_creating(self._context.data) as alone:
-            return self._remove_orphans() if alone else []
+            orphans = self._remove_orphans() if alone else []
+        self._remove_old_logs()
+        return orphans
 
     def remove_files(self, key: SpaceKey) -> None:
         """Remove what a deleted Space has on disk; may be called again."""
@@ -47,6 +50,19 @@ class Janitor:
         failpoint("delete:after-repository")
         for name in FOLDERS:
             shutil.rmtree(self._context.data / name / key, ignore_errors=True)
+
+    def _remove_old_logs(self) -> None:
+        """Files first, then the ledger: what begins meanwhile is not among the files."""
+        root = self._context.data / "logs"
+        for folder in sorted(root.iterdir()) if root.is_dir() else ():
+            files = list(folder.glob("*-*.jsonl"))
+            if len(files) <= logs.KEPT:
+                continue
+            with self._context.ledger.read() as tx:
+                kept = logs.kept(tx, folder.name)
+            for file in files:
+                if file.stem.partition("-")[2] not in kept:
+                    file.unlink(missing_ok=True)
 
     def _remove_orphans(self) -> list[SpaceKey]:
         """Nobody creates a Space meanwhile, so a repository without a row belongs to nobody."""

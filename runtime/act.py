@@ -7,23 +7,19 @@ was decided on an older view does nothing wrong.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from runtime import diagnosis, steps
-from runtime.container_spec import Inputs, container_spec, with_mounts
-from runtime.facts import grant
+from runtime.container_spec import with_mounts
 from runtime.freezer import ready_again
-from runtime.placement import NoRoom, Placement
-from runtime.prices import price_now
-from runtime.storage.needs import Needs, VolumeRefused, needs_of
+from runtime.planning import plan
 from runtime.tools import Tools
 from spaceport.cause import Cause, Failure
-from spaceport.engine import ContainerSpec, EngineDown
+from spaceport.engine import EngineDown
 from spaceport.errors import SpaceportError
 from spaceport.failpoints import failpoint
-from spaceport.ledger import builds, egress, releases, replicas, secrets, spaces, variables, waiting
+from spaceport.ledger import builds, releases, replicas, secrets, spaces, variables, waiting
 from spaceport.ledger.database import Tx
-from spaceport.ledger.overview import overview
 from spaceport.ledger.releases import Release
 from spaceport.ledger.replicas import Replica
 from spaceport.names import SpaceKey
@@ -80,19 +76,20 @@ def start(tools: Tools, key: SpaceKey, release_id: str) -> Started | None:
     Raises `EngineDown`; the row stays, and the next look finds whether a container came of it.
     """
     with tools.ledger.write() as tx:
-        planned = _plan(tx, tools, key, releases.get(tx, release_id))
+        planned = plan(tx, tools, key, releases.get(tx, release_id))
     if planned is None:
         return None
-    replica, spec, needs = planned
+    replica, spec = planned.replica, planned.spec
     failpoint("runtime:after-replica-row")
     if isinstance(spec, Failure):
         return Started(replica, spec)
     try:
-        spec = with_mounts(spec, tools.storage.mounts(needs))
+        spec = with_mounts(spec, tools.storage.mounts(planned.needs))
     except (SpaceportError, OSError) as error:
         return Started(replica, diagnosis.of_storage(error))
     failpoint("runtime:after-mounts")
     try:
+        tools.secret_files.lay(replica.id, planned.secrets)
         handle = tools.engine.start(spec)
     except EngineDown:
         raise
@@ -106,6 +103,7 @@ def start(tools: Tools, key: SpaceKey, release_id: str) -> Started | None:
 
 def gone(tools: Tools, replica_id: str) -> None:
     """Note that a replica was stopped."""
+    tools.secret_files.discard(replica_id)
     with tools.ledger.write() as tx:
         _move(tx, replicas.get(tx, replica_id), ReplicaState.GONE)
 
@@ -206,63 +204,3 @@ def _move(tx: Tx, replica: Replica, state: ReplicaState, failure: Failure | None
     if state not in REPLICA_MOVES[replica.state]:
         return False
     return replicas.move(tx, replica, state, failure=failure)
-
-
-def _plan(
-    tx: Tx, tools: Tools, key: SpaceKey, release: Release
-) -> tuple[Replica, ContainerSpec | Failure, Needs] | None:
-    """Place it and note it in the same transaction: two lanes never get the same room, and what
-    the replica mounts is not taken away meanwhile."""
-    placement = grant(tx, release, tools)
-    if isinstance(placement, NoRoom):
-        waiting.enter(tx, key, release.flavor)
-        return None
-    waiting.leave(tx, key)
-    needs, refused = _needs(tx, tools, key, release)
-    replica = replicas.create(
-        tx,
-        key,
-        release.id,
-        engine=tools.engine.name,
-        port=release.artifact.port,
-        placement=placement.to_json(),
-        price=price_now(tx, tools.catalogue, key, release.flavor),
-        holds=needs.holds,
-    )
-    return replica, refused or _spec(tx, tools, release, replica, placement), needs
-
-
-def _needs(tx: Tx, tools: Tools, key: SpaceKey, release: Release) -> tuple[Needs, Failure | None]:
-    try:
-        needs = needs_of(tx, overview(tx, key), tools.storage.sources)
-    except VolumeRefused as error:
-        return Needs(), diagnosis.of_volume(error.volume.mount_path, error)
-    disk = tools.catalogue.flavor(release.flavor).disk_bytes
-    if tools.host.one_user and release.artifact.read_only_root:
-        needs = replace(needs, scratch=tools.storage.scratch_need(disk, release.artifact.home))
-    return needs, None
-
-
-def _spec(
-    tx: Tx, tools: Tools, release: Release, replica: Replica, placement: Placement
-) -> ContainerSpec | Failure:
-    space = spaces.get(tx, replica.space_key)
-    try:
-        values = tools.secrets(tx, space.key)
-    except SpaceportError as error:
-        return diagnosis.of_refusal(str(error))
-    inputs = Inputs(
-        space=space,
-        release=release,
-        flavor=tools.catalogue.flavor(release.flavor),
-        placement=placement,
-        replica_id=replica.id,
-        instance=tools.instance,
-        data=tools.data,
-        host=tools.space_host(space.host_label),
-        hub_url=tools.hub_url,
-        settings=tools.settings.container,
-        secrets=values,
-        egress=egress.of(tx, space.repository_key),
-    )
-    return container_spec(inputs)

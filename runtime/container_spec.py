@@ -13,7 +13,7 @@ from pathlib import Path
 from config.catalogue import Flavor
 from config.runtime import ContainerSettings
 from runtime.placement import Placement
-from spaceport.artifact import Artifact
+from spaceport.artifact import SECRET_NAMES, SECRETS_FILE, Artifact
 from spaceport.card import Card
 from spaceport.egress import DEFAULT_EGRESS, Egress, Preset
 from spaceport.engine import (
@@ -67,6 +67,7 @@ class Inputs:
     settings: ContainerSettings = field(default_factory=ContainerSettings)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     egress: Egress = DEFAULT_EGRESS
+    secret_files: tuple[Mount, ...] = ()  # the same as files, see `runtime.secret_files`
 
 
 def container_spec(inputs: Inputs) -> ContainerSpec:
@@ -79,7 +80,7 @@ def container_spec(inputs: Inputs) -> ContainerSpec:
         env=environment(inputs),
         working_dir=artifact.working_dir,
         user=APP_USER,
-        mounts=_mounts(artifact, inputs.data),
+        mounts=(*_mounts(artifact, inputs.data), *inputs.secret_files),
         tmpfs=_tmpfs(artifact, inputs.placement, inputs.settings),
         read_only_root=artifact.read_only_root,
         network=NETWORKS[inputs.egress.preset],
@@ -115,7 +116,15 @@ def environment(inputs: Inputs) -> dict[str, str]:
         **inputs.release.variables,
         **inputs.secrets,
         **helpers(inputs),
+        **_for_launcher(inputs),
     }
+
+
+def _for_launcher(inputs: Inputs) -> dict[str, str]:
+    """Which of all that goes into Streamlit's secrets file; the launcher takes it out again."""
+    if SECRETS_FILE not in inputs.release.artifact.env:
+        return {}
+    return {SECRET_NAMES: ",".join(sorted(inputs.secrets))}
 
 
 def helpers(inputs: Inputs) -> dict[str, str]:

@@ -52,6 +52,7 @@ class _Deciding:
         self.replicas = view.overview.replicas
         self.deleting = self.space.deleted_at is not None
         self.wanted = self.space.wanted is Wanted.RUNNING and not self.deleting
+        self.wanted = self.wanted and not view.overview.clashes
         self.steps: list[Step] = []
         self.again: float | None = None
 

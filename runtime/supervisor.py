@@ -23,6 +23,7 @@ from runtime.placement import Capacity
 from runtime.prices import price_now
 from runtime.proxy.routes import Route
 from runtime.publisher import Publish, Publisher
+from runtime.secret_files import SecretFiles
 from runtime.storage.keeping import Storage
 from runtime.storage.needs import Sources
 from runtime.storage.watch import StorageWatch
@@ -31,7 +32,7 @@ from spaceport.cause import Failure
 from spaceport.engine import LABEL_REPLICA, LABEL_SPACE, Engine, EngineDown, Handle
 from spaceport.errors import SpaceportError
 from spaceport.follower import Follower
-from spaceport.ledger import Ledger, grants, spaces
+from spaceport.ledger import Ledger, grants, replicas, spaces
 from spaceport.ledger.columns import now
 from spaceport.ledger.database import Tx
 from spaceport.ledger.overview import restless
@@ -89,6 +90,7 @@ class Supervisor:
             hub_url=hub_url,
             space_host=space_host,
             secrets=secrets,
+            secret_files=SecretFiles(instance),
             cleanup=cleanup,
             room_made=self._room_made,
             storage=Storage(ledger, data, settings.storage, sources),
@@ -159,6 +161,7 @@ class Supervisor:
         for key in [key for key, lane in self._lanes.items() if lane.idle]:
             del self._lanes[key]
         await self._measure_host()
+        await self._tools.pools.run("files", self._sweep_secret_files)
         await self._tools.pools.run("db", self._keep_accounts)
         await self._keep_guard()
         keys = await self._tools.pools.run("db", self._restless)
@@ -183,6 +186,15 @@ class Supervisor:
     def _price_of(self, tx: Tx, space: Space) -> int:
         return price_now(tx, self._tools.catalogue, space.key, space.flavor)
 
+    def _sweep_secret_files(self) -> None:
+        files = self._tools.secret_files
+        laid = files.laid()
+        if laid:
+            with self._tools.ledger.read() as tx:
+                laid -= {replica.id for replica in replicas.alive(tx)}
+        for replica_id in laid:
+            files.discard(replica_id)
+
     def _restless(self) -> set[SpaceKey]:
         with self._tools.ledger.read() as tx:
             return restless(tx)
@@ -195,6 +207,7 @@ class Supervisor:
             self._host.capacity = Capacity.of(info, self._tools.settings.gpus or ())
             self._host.can_freeze = info.can_freeze
             self._host.one_user = info.one_user
+            self._tools.secret_files.learn(info)
 
     async def _owners_of_containers(self) -> set[SpaceKey]:
         """The Spaces of all app containers; one whose Space is unknown is removed here."""

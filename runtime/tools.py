@@ -11,6 +11,7 @@ from config.catalogue import Catalogue
 from config.runtime import RuntimeSettings
 from runtime.placement import Capacity
 from runtime.publisher import Publisher
+from runtime.secret_files import SecretFiles
 from runtime.storage.keeping import Storage
 from spaceport.engine import Engine
 from spaceport.ledger import Ledger
@@ -79,6 +80,7 @@ class Tools:
     hub_url: str
     space_host: Callable[[str], str]  # host label → public host
     secrets: Secrets
+    secret_files: SecretFiles
     cleanup: Callable[[SpaceKey], None]
     room_made: Callable[[], None]  # a replica went: whoever waits for room should look again
     storage: Storage

@@ -97,12 +97,17 @@ class Watch:
         if self._follower is not None:
             await asyncio.wait([self._follower], timeout=seconds)
 
-    async def close(self) -> None:
-        """End the tasks. The thread that reads the log writes no more."""
+    async def close(self, *, gone: bool = False) -> None:
+        """End the tasks. The thread that reads the log writes no more.
+
+        `gone`: nothing will come any more, and the log says so if it has no end yet.
+        """
         tasks = [task for task in (self._follower, self._prober) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if gone:
+            self._log.end("stopped" if self.dismissed else "its container is gone")
         self._log.close()
 
     async def _follow(self) -> None:

@@ -45,7 +45,7 @@ class Watches:
         """Watch exactly the living replicas; `claimed` None: the engine does not answer."""
         living = {replica.id: replica for replica in view.replicas}
         for replica_id in self._by_replica.keys() - living.keys():
-            await self._drop(replica_id)
+            await self._drop(replica_id, gone=True)
         for replica_id, container in (claimed or {}).items():
             replica = living[replica_id]
             if replica.handle is None:
@@ -78,18 +78,19 @@ class Watches:
         for replica_id in list(self._by_replica):
             await self._drop(replica_id)
 
-    async def _drop(self, replica_id: str) -> None:
+    async def _drop(self, replica_id: str, *, gone: bool = False) -> None:
         self._handles.pop(replica_id, None)
-        await self._by_replica.pop(replica_id).close()
+        await self._by_replica.pop(replica_id).close(gone=gone)
 
     def _read(self, replica: Replica) -> tuple[Release, tuple[str, ...]]:
         """The release, and the values that no log may hold."""
+        given = self._tools.secret_files.values(replica.id)  # they may have been changed since
         with self._tools.ledger.read() as tx:
             release = releases.get(tx, replica.release_id)
             try:
-                return release, tuple(self._tools.secrets(tx, replica.space_key).values())
+                return release, (*self._tools.secrets(tx, replica.space_key).values(), *given)
             except SpaceportError:
-                return release, ()  # it cannot be started with them either
+                return release, given  # it cannot be started with them either
 
     def _open_log(self, key: SpaceKey, replica: Replica, masks: tuple[str, ...]) -> RunLog:
         path = log_path(self._tools.data, key, "run", replica.id)

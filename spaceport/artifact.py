@@ -11,6 +11,11 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+SECRETS_FILE = "SPACEPORT_SECRETS_FILE"
+"""In an artifact's `env`: where its launcher writes the secrets for the app (3.3.3)."""
+SECRET_NAMES = "SPACEPORT_SECRET_NAMES"  # noqa: S105
+"""Which variables those are, with commas; `builder/inside/launch.py` reads both."""
+
 
 class ArtifactKind(StrEnum):
     ENVIRONMENT = "environment"  # base image, installed dependencies and checkout, mounted

@@ -45,7 +45,7 @@ class Cause(Enum):
     )
     NAME_COLLISION = (
         Stage.CONFIG_ERROR,
-        "{name} is both a variable and a secret.",
+        "Collision on variables and secrets names: {name} is both a variable and a secret.",
         "Delete one of the two in the Settings.",
     )
     FLAVOR_UNKNOWN = (
@@ -73,6 +73,11 @@ class Cause(Enum):
         Stage.BUILD_ERROR,
         "The Debian package {package} of packages.txt could not be installed.",
         "Check its name; packages.txt holds one Debian package name a line.",
+    )
+    BUILD_SECRET_MISSING = (
+        Stage.BUILD_ERROR,
+        "The Dockerfile needs the secret {name}, which this Space does not have.",
+        "Add it in the Settings; the build then starts again by itself.",
     )
     DOCKERFILE_ERROR = (
         Stage.BUILD_ERROR,

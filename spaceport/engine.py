@@ -133,6 +133,7 @@ class Usage:
     memory_limit: int | None = None
     received: int | None = None
     sent: int | None = None
+    disk: int | None = None  # in the places that it may write to and that are its own
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,8 @@ class EngineInfo:
     can_freeze: bool = False
     isolates_network: bool = False
     one_user: bool = False  # the user of every container is the same one on the host
+    local: bool = True  # it sees this machine's folders
+    maps_users: bool = False  # users inside are others on the host, and which is not known
     warnings: tuple[str, ...] = ()
 
 

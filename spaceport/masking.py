@@ -63,6 +63,9 @@ def _base64_forms(raw: bytes) -> Iterator[str]:
 
 def _pieces(form: str) -> Iterator[str]:
     for start in range(0, len(form), PIECE):
-        piece = form[start : start + PIECE]
-        if len(piece) >= LEAST:
-            yield piece
+        end = start + PIECE
+        if len(form) - end < LEAST:
+            end = len(form)  # a rest too short to be hidden alone goes with the piece before it
+        yield form[start:end]
+        if end == len(form):
+            return

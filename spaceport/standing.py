@@ -29,6 +29,7 @@ class Facts:
     last_good: bool = False  # a release exists that answered once and can be started again
     budget_spent: bool = False  # it sleeps, and no visit wakes it
     note: Failure | None = None  # what the release to be started waits for, or ended with before
+    settings_failure: Failure | None = None  # nothing runs while the settings contradict themselves
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ def standing(facts: Facts) -> Standing:
         return Standing(Stage.DELETING)
     if facts.wanted is Wanted.PAUSED:
         return Standing(Stage.PAUSED)
+    if facts.settings_failure is not None:
+        return Standing(Stage.CONFIG_ERROR, facts.settings_failure.explain())
     why = _newest_failure(facts)
     building = facts.build is not None and facts.build.open
     if facts.serving:

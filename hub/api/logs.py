@@ -21,7 +21,14 @@ from hub.api.errors import ApiError
 from hub.api.streams import KEEP_ALIVE, open_stream
 from spaceport import logbook
 from spaceport.authorize import Action
-from spaceport.ledger.logs import build_ended, newest_build, newest_replica, replica_ended
+from spaceport.ledger.logs import (
+    build_ended,
+    newest_build,
+    newest_replica,
+    previous_build,
+    previous_replica,
+    replica_ended,
+)
 from spaceport.logbook import LogEntry
 
 LOOK_EVERY = 0.3  # seconds between looks for a first build or replica
@@ -36,19 +43,29 @@ async def run(call: Call) -> web.StreamResponse:
 
 
 async def _stream(call: Call, kind: Literal["build", "run"]) -> web.StreamResponse:
-    tail = _tail(call)
+    """With `?previous=true` the log of the build or run before the newest (15.1.4)."""
+    tail, previous = _tail(call), None
+    if call.flag("previous"):
+        before = previous_build if kind == "build" else previous_replica
+        previous = await call.read(lambda tx: before(tx, call.space.key))
+        if previous is None:
+            raise ApiError(404, f"There was no {kind} before the newest one")
     async with open_stream(call) as answer:
-        await _send(call, answer, kind, tail)
+        await _send(call, answer, kind, tail, previous)
     return answer
 
 
 async def _send(
-    call: Call, answer: web.StreamResponse, kind: Literal["build", "run"], tail: int | None
+    call: Call,
+    answer: web.StreamResponse,
+    kind: Literal["build", "run"],
+    tail: int | None,
+    subject: str | None,
 ) -> None:
     settings = call.context.settings.hub
     loop = asyncio.get_running_loop()
     checked = loop.time()
-    entries = _entries(call, kind, tail)
+    entries = _entries(call, kind, tail, subject)
     waiting: asyncio.Task[LogEntry | None] | None = None
     try:
         while True:
@@ -74,12 +91,11 @@ async def _send(
 
 
 async def _entries(
-    call: Call, kind: Literal["build", "run"], tail: int | None
+    call: Call, kind: Literal["build", "run"], tail: int | None, subject: str | None
 ) -> AsyncGenerator[LogEntry]:
     key = call.space.key
-    newest = newest_build if kind == "build" else newest_replica
-    while (subject := await call.read(lambda tx: newest(tx, key))) is None:  # noqa: ASYNC110
-        await asyncio.sleep(LOOK_EVERY)  # another process may write it
+    if subject is None:
+        subject = await _newest(call, kind)
     path = logbook.log_path(call.context.data, key, kind, subject)
 
     async def ended() -> bool:
@@ -95,6 +111,13 @@ async def _entries(
             skip -= 1
         else:
             yield entry
+
+
+async def _newest(call: Call, kind: Literal["build", "run"]) -> str:
+    newest = newest_build if kind == "build" else newest_replica
+    while (found := await call.read(lambda tx: newest(tx, call.space.key))) is None:  # noqa: ASYNC110
+        await asyncio.sleep(LOOK_EVERY)  # another process may write it
+    return found
 
 
 def _tail(call: Call) -> int | None:

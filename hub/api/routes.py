@@ -22,6 +22,7 @@ from hub.api import (
     disk,
     duplicate,
     grants,
+    history,
     identity,
     lifecycle,
     listing,
@@ -41,6 +42,7 @@ from hub.api import (
     settings,
     spaces,
     ssh_keys,
+    stages,
     storage,
     streams,
     validate_yaml,
@@ -48,6 +50,7 @@ from hub.api import (
 from hub.api.access import actor_of, space_of
 from hub.api.branches import RefChanges
 from hub.api.call import ApiHandler, Call
+from hub.api.changes import Changes
 from hub.api.commit import commit_handler
 from hub.api.errors import ApiError, framed
 from hub.context import HubContext
@@ -133,12 +136,14 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", f"{SPACE}/secrets", settings.remove_secret, Action.MANAGE),
     Route("GET", f"{SPACE}/logs/build", logs.build, Action.READ_LOGS),
     Route("GET", f"{SPACE}/logs/run", logs.run, Action.READ_LOGS),
+    Route("GET", f"{SPACE}/events", stages.stream, Action.USE_APP),
     Route("GET", f"{SPACE}/metrics", metrics.stream, Action.READ_LOGS),
     Route("GET", f"{SPACE}/disk", disk.disk, Action.MANAGE),
     Route("GET", f"{SPACE}/previews", previews.listing, Action.READ),
     Route("POST", f"{SPACE}/previews", previews.create, Action.WRITE),
     Route("GET", PREVIEW, previews.one, Action.READ),
     Route("DELETE", PREVIEW, previews.remove, Action.WRITE),
+    Route("GET", f"{SPACE}/metrics/history", history.history, Action.READ_LOGS),
     Route("GET", f"{SPACE}/discussions", discussions.listed, Action.READ),
     Route("POST", f"{SPACE}/discussions", discussions.begin, Action.READ),
     Route("GET", f"{SPACE}/tree/{REV}", content.tree, Action.READ),
@@ -188,8 +193,8 @@ def add_api(app: web.Application, context: HubContext, commits: Commits) -> None
     Errors get their form around these routes alone, so that pages may have another one.
     """
     origins = Origins(context.settings)
-    app[streams.STREAMS] = streams.Streams(context.settings.hub.api.log_streams)
-    app.on_shutdown.append(app[streams.STREAMS].close)
+    streams.add_streams(app, context.settings.hub.api)
+    app[stages.CHANGES] = Changes(context.ledger, context.pools)
     for route in routes(commits):
         handler = gated(route, context, origins)
         app.router.add_route(route.method, route.path, handler)

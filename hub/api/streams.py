@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 from aiohttp import web
 
+from config.hub import ApiLimits
 from hub.api.call import Call
 from hub.api.errors import ApiError
 
@@ -28,12 +29,24 @@ class Streams:
 
 
 STREAMS: web.AppKey[Streams] = web.AppKey("streams", Streams)
+"""Of logs and figures, for those who may read them."""
+EVENT_STREAMS: web.AppKey[Streams] = web.AppKey("event_streams", Streams)
+"""Of stages, for every visitor: however many there are, owners still get their logs."""
+
+
+def add_streams(app: web.Application, limits: ApiLimits) -> None:
+    """Make both, and end what is open when the application stops."""
+    for key, most in ((STREAMS, limits.log_streams), (EVENT_STREAMS, limits.event_streams)):
+        app[key] = Streams(most)
+        app.on_shutdown.append(app[key].close)
 
 
 @asynccontextmanager
-async def open_stream(call: Call) -> AsyncIterator[web.StreamResponse]:
+async def open_stream(
+    call: Call, among: web.AppKey[Streams] = STREAMS
+) -> AsyncIterator[web.StreamResponse]:
     """An answer whose head has left, until it is complete. 503 when too many are open."""
-    streams = call.request.app[STREAMS]
+    streams = call.request.app[among]
     task = asyncio.current_task()
     if task is None or len(streams.open) >= streams.most:
         raise ApiError(503, "Too many streams are being followed", headers={"Retry-After": "10"})

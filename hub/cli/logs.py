@@ -15,6 +15,8 @@ from spaceport.ledger.logs import (
     build_to_come,
     newest_build,
     newest_replica,
+    previous_build,
+    previous_replica,
     replica_ended,
 )
 from spaceport.ledger.spaces import Space
@@ -27,11 +29,22 @@ QUEUED_WITHIN = 10.0
 """Seconds in which a running server has queued the build of a push; then the last log is shown."""
 
 
-def show_log(context: HubContext, space: Space, kind: Kind, *, follow: bool) -> None:
-    """Print what there is; with `follow` also what comes, until build or app has ended.
+def show_log(
+    context: HubContext, space: Space, kind: Kind, *, follow: bool, previous: bool = False
+) -> None:
+    """Print what there is; with `follow` also what comes, until build or app has ended; with
+    `previous` that of the one before.
 
     Raises `NotFound` when there is no log and nobody waits for one.
     """
+    if previous:
+        before = previous_build if kind == "build" else previous_replica
+        with context.ledger.read() as tx:
+            found = before(tx, space.key)
+        if found is None:
+            raise NotFound(f"{space.id} has no {kind} before the newest one.")
+        _print_file(context, space.key, kind, found)
+        return
     if follow:
         asyncio.run(_follow(context, space.key, kind))
         return
@@ -39,7 +52,11 @@ def show_log(context: HubContext, space: Space, kind: Kind, *, follow: bool) -> 
     if subject is None:
         what = "has not been built" if kind == "build" else "has not run"
         raise NotFound(f"{space.id} {what} yet.", hint="Add -f to wait for it.")
-    for entry in logbook.read(logbook.log_path(context.data, space.key, kind, subject)):
+    _print_file(context, space.key, kind, subject)
+
+
+def _print_file(context: HubContext, key: SpaceKey, kind: Kind, subject: str) -> None:
+    for entry in logbook.read(logbook.log_path(context.data, key, kind, subject)):
         _print(entry)
 
 

@@ -8,7 +8,7 @@ import typer
 
 from hub import previews
 from hub.cli.common import Data, SpaceName, confirm, opened, say, space_id, table
-from hub.cli.logs import show_log
+from hub.cli.logs import Kind, show_log
 from hub.context import HubContext
 from hub.create_space import NewSpace, create_space
 from hub.delete_space import delete_space
@@ -97,13 +97,17 @@ def logs(
     name: SpaceOrPreview,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until it ends.")] = False,
     build: Annotated[bool, typer.Option("--build", help="The build's log.")] = False,
+    previous: Annotated[
+        bool, typer.Option("--previous", help="Of the run or build before the newest.")
+    ] = False,
     data: Data = None,
 ) -> None:
     """Print the log of the app, or of its build."""
     with opened(data) as context:
         with context.ledger.read() as tx:
             space = find_any(tx, name)
-        show_log(context, space, "build" if build else "run", follow=follow)
+        kind: Kind = "build" if build else "run"
+        show_log(context, space, kind, follow=follow, previous=previous)
 
 
 @app.command()

@@ -59,6 +59,12 @@ class LedgerFigures:
             buckets=QUICK,
             registry=registry,
         )
+        self._hardware = Histogram(
+            "spaceport_hardware_queue_wait_seconds",
+            "From the wish for hardware that was taken to the start on it, of those that waited.",
+            buckets=LONG,
+            registry=registry,
+        )
         self._errors = Counter(
             "spaceport_deploy_errors",
             "Builds and versions that failed, by cause.",
@@ -119,6 +125,8 @@ class LedgerFigures:
                 self._release_changed(tx, str(event.detail.get("release")), state)
             case EventKind.SPACE_WANTED:
                 self._wanted(event)
+            case EventKind.REPLICA_CHANGED if "waited" in event.detail:
+                self._hardware.observe(float(event.detail["waited"]))
             case EventKind.REPLICA_CHANGED if state == ReplicaState.READY.value:
                 woken = self._woken.pop(event.space_key or "", None)
                 if woken is not None:

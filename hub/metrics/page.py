@@ -11,7 +11,12 @@ import asyncio
 import hmac
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from hub.api.access import actor_of
@@ -22,6 +27,8 @@ from hub.metrics.from_proxy import ProxyFigures
 from hub.metrics.of_storage import StorageFigures
 from runtime.proxy.metrics import Metrics
 from spaceport.authorize import Action, Site, authorize
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # series that nobody reads
 
 PATH = "/metrics"
 THAWS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, *QUICK[1:])
@@ -42,6 +49,7 @@ class MetricsPage:
             registry=self._registry,
         )
         self._registry.register(ProxyFigures(proxy))
+        ProcessCollector(registry=self._registry)
         self._one = asyncio.Lock()
 
     def thawed(self, seconds: float) -> None:

@@ -28,6 +28,7 @@ def told(
     local: bool,
 ) -> EngineInfo:
     """From the answers of `GET /info` and `GET /version`. Pure."""
+    options = " ".join(info.get("SecurityOptions") or ())
     return EngineInfo(
         name="docker",
         version=str(version.get("Version", "")),
@@ -40,6 +41,8 @@ def told(
         can_freeze=True,
         one_user=True,
         isolates_network=guarded and bool(info.get("BridgeNfIptables", True)),
+        local=local,
+        maps_users=any(word in options for word in ("name=userns", "name=rootless")),
         warnings=tuple(_warnings(info, version, can_build=can_build, guarded=guarded, local=local)),
     )
 

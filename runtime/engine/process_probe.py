@@ -73,6 +73,7 @@ def probe() -> EngineInfo:
         can_pull=False,
         can_freeze=True,
         isolates_network=own_network_possible(),
+        maps_users=os.geteuid() == 0,  # each container has a user of the host for itself
         warnings=tuple(_warnings(have)),
     )
 

@@ -24,6 +24,7 @@ def usage_of(pid: int, root: Path = ROOT, proc: Path = Path("/proc")) -> Usage:
     """Of the control groups that a container's first process is in. Raises `OSError`."""
     groups = groups_of((proc / str(pid) / "cgroup").read_text())
     received, sent = traffic_of(proc / str(pid) / "net" / "dev")
+    disk = disk_of(proc / str(pid))
     if version(root) == 2:
         folder = root / groups[""]
         return Usage(
@@ -32,6 +33,7 @@ def usage_of(pid: int, root: Path = ROOT, proc: Path = Path("/proc")) -> Usage:
             memory_limit=_limit(folder / "memory.max"),
             received=received,
             sent=sent,
+            disk=disk,
         )
     memory = root / "memory" / groups["memory"]
     return Usage(
@@ -40,6 +42,7 @@ def usage_of(pid: int, root: Path = ROOT, proc: Path = Path("/proc")) -> Usage:
         memory_limit=_limit(memory / "memory.limit_in_bytes"),
         received=received,
         sent=sent,
+        disk=disk,
     )
 
 
@@ -77,6 +80,30 @@ def traffic_of(file: Path) -> tuple[int | None, int | None]:
             fields = counts.split()
             received, sent = received + int(fields[0]), sent + int(fields[8])
     return received, sent
+
+
+def disk_of(process: Path) -> int | None:
+    """Bytes in its own writable file systems in memory (/tmp, the home folder); None without any.
+
+    The root of a user's own image is not among them: its size can only be found by walking it.
+    """
+    with contextlib.suppress(OSError):
+        places = writable_tmpfs((process / "mountinfo").read_text())
+        told = [os.statvfs(process / "root" / place.lstrip("/")) for place in places]
+        return sum((one.f_blocks - one.f_bfree) * one.f_frsize for one in told) if told else None
+    return None
+
+
+def writable_tmpfs(mountinfo: str) -> list[str]:
+    """The mount points for files of the app, from /proc/PID/mountinfo; devices and locks apart."""
+    found = []
+    for line in mountinfo.splitlines():
+        before, _, after = line.partition(" - ")
+        fields = before.split()
+        writable = "rw" in fields[5].split(",") and after.startswith("tmpfs ")
+        if writable and not fields[4].startswith(("/dev", "/proc", "/sys", "/run")):
+            found.append(fields[4])
+    return found
 
 
 def _without_cache(folder: Path, used: str, cache: str) -> int:

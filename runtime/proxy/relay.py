@@ -48,7 +48,8 @@ class Visitor(Client):
         self._forwarding: Forwarding | None = None
         # one request at a time
         self.head: RequestHead | None = None
-        self.timed_from = 0.0  # 0.0: its latency is not measured
+        self.timed_from = 0.0
+        self.sampled = False  # whether its latency is one of the installation's figures
         self.route: Route | None = None
         self.request_id = b""
         self.extra_fields = b""  # for this answer, such as the door's cookie
@@ -151,7 +152,8 @@ class Visitor(Client):
         self._served += 1
         metrics = shared.metrics
         metrics.requests += 1
-        self.timed_from = 0.0 if metrics.requests % ONE_IN else perf_counter()
+        self.timed_from = perf_counter()
+        self.sampled = not metrics.requests % ONE_IN
         self.head = head
         self.state = ARRANGING
         self.answering = False
@@ -243,9 +245,16 @@ class Visitor(Client):
     def _answered(self, status: int) -> None:
         metrics = self.shared.metrics
         metrics.answered(status)
-        if self.timed_from:
-            metrics.latency.observe(perf_counter() - self.timed_from)
-            self.timed_from = 0.0
+        traffic, now = self.traffic, self.shared.now
+        if not self.sampled and (traffic is None or traffic.timed == now):
+            return
+        seconds = perf_counter() - self.timed_from
+        if traffic is not None:
+            traffic.timed = now
+            traffic.latency.observe(seconds)
+        if self.sampled:
+            self.sampled = False
+            metrics.latency.observe(seconds)
 
     @property
     def closes_after_reply(self) -> bool:

@@ -106,10 +106,14 @@ class Proxy:
         traffic = self.shared.traffic.peek(space_key)
         return traffic.open if traffic is not None else 0
 
-    def visits(self, space_key: SpaceKey) -> tuple[int, int, int]:
-        """Of a Space: requests open now, WebSockets open now, requests since the start."""
+    def visits(self, space_key: SpaceKey) -> tuple[int, int, int, tuple[int, ...]]:
+        """Of a Space: requests open now, WebSockets open now, requests since the start, and how
+        long some of these waited, as counts by bucket (`runtime.proxy.latency`)."""
         traffic = self.shared.traffic.peek(space_key)
-        return (traffic.requests, traffic.websockets, traffic.total) if traffic else (0, 0, 0)
+        if traffic is None:
+            return 0, 0, 0, ()
+        counts = tuple(traffic.latency.counts)
+        return traffic.requests, traffic.websockets, traffic.total, counts
 
     @property
     def hosts(self) -> Hosts:

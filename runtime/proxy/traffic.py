@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from runtime.proxy.latency import Latency
 from spaceport.names import SpaceKey
 
 
 class Traffic:
     """One Space's use. `last_used` is Unix time, coarse to one sweep; 0.0 is never."""
 
-    __slots__ = ("held", "last_used", "requests", "total", "websockets")
+    __slots__ = ("held", "last_used", "latency", "requests", "timed", "total", "websockets")
 
     def __init__(self) -> None:
         self.requests = 0  # being answered now, event streams and downloads included
@@ -16,6 +17,8 @@ class Traffic:
         self.total = 0  # requests that were sent to an app
         self.held = 0  # programs waiting for a start
         self.last_used = 0.0
+        self.latency = Latency()  # of some of its requests
+        self.timed = 0.0  # the proxy's time when one was last timed
 
     @property
     def open(self) -> int:

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,15 @@ class Ledger:
         """Call `listener` after every write of this process; returns how to stop that."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    def fold(self) -> None:
+        """Move the write-ahead log into the file and empty it: what was deleted leaves the disk.
+
+        When somebody reads at this moment, part of it stays until the next time.
+        """
+        if self.is_sqlite:
+            with self._turn, closing(self.engine.raw_connection()) as connection:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         self.engine.dispose()

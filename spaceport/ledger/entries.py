@@ -13,6 +13,8 @@ from spaceport.names import SpaceKey
 
 MAX_NAME = 128
 MAX_DESCRIPTION = 1000
+MAX_TOTAL = 1024 * 1024
+"""Linux starts no program whose environment and arguments together pass 2 MiB."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PLATFORM = """ACCELERATOR CPU_CORES MEMORY OAUTH_CLIENT_ID OAUTH_CLIENT_SECRET OAUTH_SCOPES
     OPENID_PROVIDER_URL PORT SPACES_ZERO_GPU SPACE_AUTHOR_NAME SPACE_CREATOR_USER_ID SPACE_HOST
@@ -67,6 +69,21 @@ def check_count(tx: Tx, key: SpaceKey, table: Table, limit: int) -> None:
     query = select(func.count()).select_from(table).where(table.c.space_key == key)
     if tx.execute(query).scalar_one() >= limit:
         raise Invalid(f"A Space has at most {limit} {table.name}.")
+
+
+def check_total(tx: Tx, key: SpaceKey) -> None:
+    """Raise `Invalid` when both kinds together are more than a process can be started with."""
+    kinds = ((variables, variables.c.value), (secrets, secrets.c.sealed))
+    total = 0
+    for table, column in kinds:
+        size = func.coalesce(func.sum(func.length(column)), 0)
+        total += tx.execute(select(size).where(table.c.space_key == key)).scalar_one()
+    if total > MAX_TOTAL:
+        raise Invalid(
+            f"All variables and secrets of a Space together have at most {MAX_TOTAL // 1024} KiB; "
+            f"these would have {total // 1024}.",
+            hint="Put what is large into a file of the repository, or fetch it at the start.",
+        )
 
 
 def clashes(tx: Tx, key: SpaceKey) -> list[str]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import or_, select
 
 from spaceport.artifact import ArtifactKind
-from spaceport.ledger import builds, mounted, releases, replicas, spaces, volumes
+from spaceport.cause import Cause, Failure
+from spaceport.ledger import builds, entries, mounted, releases, replicas, spaces, volumes
 from spaceport.ledger.builds import Build
 from spaceport.ledger.database import Tx
 from spaceport.ledger.mounted import Volume
@@ -36,6 +37,8 @@ class Overview:
     disk: Disk | None = None
     volumes: tuple[Volume, ...] = ()
 
+    clashes: tuple[str, ...] = ()  # names that are a variable and a secret (5.12)
+
     @property
     def writes_to(self) -> frozenset[str]:
         """The disks that a replica started now would write to, as `Replica.holds` names them."""
@@ -63,6 +66,7 @@ def overview(tx: Tx, key: SpaceKey) -> Overview:
         replicas=tuple(replicas.alive(tx, key)),
         disk=volumes.of_space(tx, key),
         volumes=mounted.of(tx, key),
+        clashes=tuple(entries.clashes(tx, key)),
     )
 
 
@@ -122,4 +126,11 @@ def facts_of(view: Overview) -> Facts:
         last_good=live is not None or dormant,
         budget_spent=view.space.budget_spent is not None,
         note=target.failure if target is not None else None,
+        settings_failure=_clash(view),
     )
+
+
+def _clash(view: Overview) -> Failure | None:
+    if not view.clashes:
+        return None
+    return Failure(Cause.NAME_COLLISION, {"name": ", ".join(view.clashes)})

@@ -47,10 +47,11 @@ def create(
     placement: Mapping[str, Any] | None = None,
     price: int = 0,
     holds: Collection[str] = (),
+    waited: float | None = None,
 ) -> Replica:
     """Note the intention to start one, before the engine is asked: a crash leaves a trace.
 
-    `price`: micro-dollars an hour, as long as it serves.
+    `price`: micro-dollars an hour, as long as it serves. `waited`: seconds, for hardware.
     """
     replica_id = new_key()
     tx.execute(
@@ -67,7 +68,10 @@ def create(
             created_at=now(),
         )
     )
-    events.append(tx, EventKind.REPLICA_CHANGED, key, replica=replica_id, state="starting")
+    detail: dict[str, Any] = {} if waited is None else {"waited": round(waited, 3)}
+    events.append(
+        tx, EventKind.REPLICA_CHANGED, key, replica=replica_id, state="starting", **detail
+    )
     return get(tx, replica_id)
 
 
@@ -135,6 +139,13 @@ def newest(tx: Tx, key: SpaceKey) -> Replica | None:
     query = select(replicas).where(replicas.c.space_key == key)
     row = tx.execute(query.order_by(replicas.c.created_at.desc()).limit(1)).mappings().first()
     return None if row is None else _replica(row)
+
+
+def latest(tx: Tx, key: SpaceKey, limit: int) -> list[Replica]:
+    """Those started last, gone or not, newest first."""
+    query = select(replicas).where(replicas.c.space_key == key)
+    query = query.order_by(replicas.c.created_at.desc()).limit(limit)
+    return [_replica(row) for row in tx.execute(query).mappings()]
 
 
 def last_gone(tx: Tx, key: SpaceKey) -> Replica | None:

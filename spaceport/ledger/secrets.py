@@ -94,6 +94,7 @@ def set_(
         tx.execute(insert(secrets).values(space_key=key, name=name, **values))
     else:
         tx.execute(update(secrets).where(*here).values(values))
+    entries.check_total(tx, key)
 
 
 def remove(tx: Tx, key: SpaceKey, name: str, *, actor_id: str | None = None) -> bool:

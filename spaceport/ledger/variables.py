@@ -64,6 +64,7 @@ def set_(
     if tx.execute(update(variables).where(*here).values(values)).rowcount == 0:
         entries.check_count(tx, key, variables, MAX_COUNT)
         tx.execute(insert(variables).values(space_key=key, name=name, **values))
+    entries.check_total(tx, key)
     spaces.settings_changed(tx, key, actor_id=actor_id, variable=name, change="set")
 
 

@@ -42,6 +42,9 @@ def enter(tx: Tx, key: SpaceKey, flavor: str) -> None:
         tx.execute(insert(waiting).values(space_key=key, flavor=flavor, since=now()))
 
 
-def leave(tx: Tx, key: SpaceKey) -> None:
-    """It was placed, or does not want to be."""
-    tx.execute(delete(waiting).where(waiting.c.space_key == key))
+def leave(tx: Tx, key: SpaceKey) -> float | None:
+    """It was placed, or does not want to be; for how many seconds it waited, if it did."""
+    here = waiting.c.space_key == key
+    since = tx.execute(select(waiting.c.since).where(here)).scalar()
+    tx.execute(delete(waiting).where(here))
+    return None if since is None else (now() - since).total_seconds()

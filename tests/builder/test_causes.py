@@ -164,6 +164,18 @@ IMAGE: list[tuple[str, str, Cause, str]] = [
         Cause.DOCKERFILE_ERROR,
         "Dockerfile:3: here-documents (<<) need Docker Engine 23 or newer; this one is 20.10.24.",
     ),
+    *(
+        (
+            f"secret {age}",
+            f"ERROR: failed to solve: {text}",
+            Cause.BUILD_SECRET_MISSING,
+            "",
+        )
+        for age, text in (
+            ("old", "rpc error: code = Unknown desc = secret TOKEN not found: not found"),
+            ("new", "secret TOKEN: not found"),
+        )
+    ),
     ("memory", OLD_STEP.replace("exit code: 1", "exit code: 137"), Cause.BUILD_OUT_OF_MEMORY, ""),
     ("disk", "#5 0.2 tar: write error: No space left on device", Cause.DISK_FULL, ""),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from config.engine import EngineSettings
 from runtime.engine.base_tree import make_base_tree
 from runtime.engine.choose import choose
+from runtime.secret_files import MEMORY
 from tests.disks import unmount_below
 from tests.e2e.server import Server
 
@@ -51,6 +53,7 @@ def remove_leftovers(server: Server) -> None:
         remove_images(instance)
     engine.close(remove=True)
     unmount_below(server.data)
+    shutil.rmtree(MEMORY / f"spaceport-{instance}-secrets", ignore_errors=True)
 
 
 def remove_images(instance: str) -> None:

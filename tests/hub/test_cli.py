@@ -25,6 +25,7 @@ from spaceport.ledger import (
     previews,
     secrets,
     spaces,
+    tokens,
     variables,
 )
 from spaceport.ledger.spaces import Visibility
@@ -194,6 +195,7 @@ def test_logs_are_printed_and_followed(cli: Cli, context: HubContext) -> None:
         builds.move(tx, build, BuildState.INTERRUPTED)
     assert following.wait(20) == 0 and following.stdout.read() == ""
     following.stdout.close()
+    assert "no build before" in cli.refused("space", "logs", "ada/demo", "--build", "--previous")
 
 
 def has_open(pid: int, name: str) -> bool:
@@ -285,6 +287,16 @@ def test_the_key_is_rotated_under_a_running_server(cli: Cli, context: HubContext
         assert secrets.reveal(tx, context.keyring, space.key) == {"A": "geheim"}
         secrets.set_(tx, context.keyring, space.key, "B", "new")
     assert "Sealed 2 secrets" in cli("secrets", "rotate-key")
+
+
+@pytest.mark.req("KEY-09")
+def test_after_a_break_in_everything_is_revoked(cli: Cli, context: HubContext) -> None:
+    token = cli("token", "create", "ada")
+    assert "--yes" in cli.refused("secrets", "incident")
+    said = cli("secrets", "incident", "--yes")
+    assert said.startswith("Revoked ") and "SSH keys stay" in said
+    with context.ledger.read() as tx:
+        assert tokens.find(tx, token) is None
 
 
 @pytest.mark.req("GIT-36")

@@ -8,10 +8,12 @@ import threading
 
 import pytest
 
+from hub.janitor import Janitor
 from spaceport.artifact import Artifact, ArtifactKind
 from spaceport.ledger import accounts as accounts_ledger
 from spaceport.ledger import builds, memberships, releases, replicas, spaces, tokens
 from spaceport.ledger.builds import Build
+from spaceport.ledger.logs import KEPT
 from spaceport.ledger.spaces import Space
 from spaceport.logbook import LogWriter, log_path
 from spaceport.roles import OrgRole
@@ -159,3 +161,57 @@ def test_logs_are_for_writers(hub: Hub) -> None:
     assert (
         hub.wire.get("/api/spaces/tina/demo/logs/run?tail=x", token=hub.token("tina")).status == 400
     )
+
+
+def test_the_log_before_the_newest_can_be_read_too(hub: Hub) -> None:
+    space, token = hub.space("uta/demo"), hub.token("uta")
+    path = "/api/spaces/uta/demo/logs/build?previous=true"
+    absent = hub.wire.get(path, token=token)
+    assert (absent.status, "before the newest" in absent.error) == (404, True)
+    for words in ("first\n", "second\n"):
+        build = queue_build(hub, space)
+        with writer(hub, space, "build", build.id) as log:
+            log.write(words)
+        end(hub, build)
+    stream = Stream(hub, path, token)
+    entry = stream.entry()
+    assert entry is not None and entry["data"] == "first\n"
+    assert stream.entry() is None
+
+
+def test_only_the_last_logs_are_kept_and_those_that_are_still_written(hub: Hub) -> None:
+    space = hub.space("vito/demo")
+    made = []
+    for _ in range(KEPT + 3):
+        build = queue_build(hub, space)
+        with writer(hub, space, "build", build.id) as log:
+            log.write("x\n")
+        end(hub, build, BuildState.SUCCEEDED)
+        made.append(build)
+    with hub.context.ledger.write() as tx:
+        built = builds.get(tx, made[-1].id)
+        assert built is not None
+        present = spaces.get(tx, space.key)
+        release = releases.create(tx, present, built, card={}, variables={}, secret_versions={})
+        ran = []
+        for number in range(KEPT + 3):
+            replica = replicas.create(tx, space.key, release.id, engine="process", port=7860)
+            ran.append(replica.id)
+            writer(hub, space, "run", replica.id).close()
+            if number:  # the first one goes on, however many come after it
+                replicas.move(tx, replica, ReplicaState.GONE)
+    other = hub.space("vito/other")
+    kept = queue_build(hub, other)
+    writer(hub, other, "build", kept.id).close()
+    Janitor(hub.context).sweep()
+
+    def files(of: Space) -> set[str]:
+        return {file.stem for file in (hub.context.data / "logs" / of.key).iterdir()}
+
+    assert {name for name in files(space) if name.startswith("build")} == {
+        f"build-{build.id}" for build in made[-KEPT:]
+    }
+    assert {name for name in files(space) if name.startswith("run")} == {
+        f"run-{id}" for id in [ran[0], *ran[-KEPT:]]
+    }
+    assert files(other) == {f"build-{kept.id}"}

@@ -34,6 +34,17 @@ class Answer:
 class Wire:
     port: int
 
+    def begin(self, path: str, headers: Mapping[str, str]) -> Answer:
+        """The head of an answer that may never end; an error is read whole."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request("GET", path, headers={"Host": f"localhost:{self.port}", **headers})
+            answer = connection.getresponse()
+            body = b"" if answer.status == 200 else answer.read()
+            return Answer(answer.status, answer.headers, body)
+        finally:
+            connection.close()
+
     def ask(
         self,
         method: str,

@@ -23,6 +23,7 @@ from runtime.decide import decide
 from runtime.diagnosis import Findings
 from runtime.facts import read_facts
 from runtime.lane import by_replica, strays
+from runtime.secret_files import SecretFiles
 from runtime.storage.keeping import Storage
 from runtime.storage.needs import Needs
 from runtime.tools import Host, NoTraffic, Tools
@@ -144,6 +145,7 @@ class SpaceMachine(RuleBasedStateMachine):
             hub_url="http://h",
             space_host=str,
             secrets=lambda _tx, _key: {},
+            secret_files=SecretFiles("i", memory=Path("/absent")),
             cleanup=lambda _key: None,
             room_made=lambda: None,
             storage=NoMounts(self.ledger, Path("/nonexistent"), AT_ONCE.storage),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,6 +16,7 @@ from config.runtime import CrashSettings, RuntimeSettings, StartSettings, StopSe
 from config.storage import StorageSettings
 from runtime.proxy.routes import Folder, Replicas, Route, RouteTable
 from runtime.proxy.server import Proxy
+from runtime.secret_files import MEMORY
 from runtime.supervisor import Supervisor
 from spaceport import logbook
 from spaceport.artifact import Artifact, ArtifactKind, ArtifactMount
@@ -178,6 +180,7 @@ class World:
     async def close(self) -> None:
         await self.stop()
         await asyncio.to_thread(self._remove_containers)
+        shutil.rmtree(MEMORY / f"spaceport-{self.instance}-secrets", ignore_errors=True)
         self.pools.close()
         self.ledger.close()
 

@@ -87,6 +87,24 @@ def test_counts_at_the_limit_and_one_above(ledger: Ledger, keyring: Keyring, spa
             variables.set_(tx, space.key, "ONE_MORE", "x")
 
 
+def test_all_together_still_fit_into_an_environment(
+    ledger: Ledger, keyring: Keyring, space: Space
+) -> None:
+    with ledger.write() as tx:
+        for number in range(8):
+            secrets.set_(tx, keyring, space.key, f"S{number}", "x" * secrets.MAX_VALUE)
+        for number in range(15):
+            variables.set_(tx, space.key, f"V{number}", "x" * variables.MAX_VALUE)
+    for kind in ("variable", "secret"):
+        with pytest.raises(Invalid, match="together have at most 1024 KiB"), ledger.write() as tx:
+            if kind == "variable":
+                variables.set_(tx, space.key, "MORE", "x" * variables.MAX_VALUE)
+            else:
+                secrets.set_(tx, keyring, space.key, "MORE", "x" * variables.MAX_VALUE)
+    with ledger.read() as tx:
+        assert len(variables.of(tx, space.key)) == 15
+
+
 def test_one_name_is_never_both(ledger: Ledger, keyring: Keyring, space: Space) -> None:
     with ledger.write() as tx:
         variables.set_(tx, space.key, "A", "1")
@@ -189,10 +207,11 @@ def test_neither_value_nor_ciphertext_stays_in_the_file(tmp_path: Path) -> None:
         secrets.set_(tx, keyring, key, "A", "canary-8241")
         sealed = tx.execute(select(secrets_table.c.sealed)).scalar_one()
         secrets.remove(tx, key, "A")
-    ledger.close()  # the last connection folds the write-ahead log into the file
+    ledger.fold()  # as the janitor does every ten minutes, while everything runs
     for path in tmp_path.glob("ledger.sqlite3*"):
         assert b"canary-8241" not in path.read_bytes()
         assert sealed not in path.read_bytes()
+    ledger.close()
 
 
 def test_writers_of_one_name_take_turns(ledger: Ledger, space: Space) -> None:

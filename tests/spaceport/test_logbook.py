@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import json
 import threading
 from pathlib import Path
@@ -94,6 +95,16 @@ def test_a_secret_of_many_lines_and_one_across_the_line_limit(path: Path) -> Non
     assert "MIIEvQ" not in text
     assert "XXXXXXXX" not in text
     assert lines(path)[-1] == "next\n"
+
+
+@pytest.mark.req("BLD-04")
+@pytest.mark.parametrize("length", [256, 257, 263, 264, 512, 519])
+def test_a_long_secret_is_hidden_to_its_last_character(path: Path, length: int) -> None:
+    blocks = (hashlib.sha256(bytes([number])).hexdigest() for number in range(9))
+    secret = "".join(blocks)[:length]
+    with LogWriter(path, masks=[secret]) as log:
+        log.write(f"<{secret}>\n")
+    assert set(lines(path)[0].strip()) == set("<*>")
 
 
 @pytest.mark.req("WEB-14")

@@ -15,6 +15,7 @@ from hub.web.pages.space import header_of
 from hub.web.sections import (
     disk,
     entries,
+    figures,
     hardware,
     name,
     network,
@@ -46,6 +47,7 @@ SECTIONS: tuple[Section, ...] = (
     releases.section,
     usage.section,
     name.section,
+    figures.section,
 )
 
 

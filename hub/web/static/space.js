@@ -20,6 +20,7 @@ let shownLog = { kind: "", id: "" };
 let chosenLog = first.openLog === "container" ? "run" : "build";
 let opened = Boolean(first.openLog);
 let closedByHand = false;
+let previous = false; // the log of the build or run before the newest
 
 // ---- the app's frame ----
 
@@ -83,15 +84,16 @@ function showLogs(kind) {
   for (const tab of logs.querySelectorAll("[data-log]")) {
     tab.setAttribute("aria-selected", String(tab.dataset.log === chosenLog));
   }
+  logs.querySelector("[data-previous]").setAttribute("aria-pressed", String(previous));
   const id = chosenLog === "build" ? status.build : status.run;
   if (!opened) {
     view.close();
     shownLog = { kind: "", id: "" };
-  } else if (shownLog.kind !== chosenLog || shownLog.id !== id) {
-    shownLog = { kind: chosenLog, id };
+  } else if (shownLog.kind !== chosenLog || shownLog.id !== id || shownLog.previous !== previous) {
+    shownLog = { kind: chosenLog, id, previous };
     const mine = shownLog;
-    const live = () => shownLog === mine && (chosenLog === "build" ? status.building : !status.settled || status.tone === "good");
-    view.open(`${api}/logs/${chosenLog}`, live);
+    const live = () => shownLog === mine && !previous && (chosenLog === "build" ? status.building : !status.settled || status.tone === "good");
+    view.open(`${api}/logs/${chosenLog}${previous ? "?previous=true" : ""}`, live);
   }
 }
 
@@ -99,12 +101,19 @@ for (const button of document.querySelectorAll("[data-toggle-logs]")) {
   button.addEventListener("click", () => {
     opened = !opened;
     closedByHand = !opened;
+    previous &&= opened;
     showLogs(opened && !status.building && status.run ? "run" : chosenLog);
   });
 }
 for (const tab of logs?.querySelectorAll("[data-log]") ?? []) {
   tab.addEventListener("click", () => showLogs(tab.dataset.log));
 }
+
+const older = logs?.querySelector("[data-previous]");
+older?.addEventListener("click", () => {
+  previous = !previous;
+  showLogs();
+});
 
 // ---- the state ----
 

@@ -14,6 +14,7 @@ from spaceport.ledger.tables.base import metadata
 from spaceport.ledger.tables.billing import budgets, usage
 from spaceport.ledger.tables.egress import egress
 from spaceport.ledger.tables.facts import facts
+from spaceport.ledger.tables.figures import figures
 from spaceport.ledger.tables.hardware import grants, waiting
 from spaceport.ledger.tables.large import file_locks, large_objects, large_uploads
 from spaceport.ledger.tables.log import cursors, dead_letters, events
@@ -33,6 +34,7 @@ __all__ = [
     "egress",
     "events",
     "facts",
+    "figures",
     "file_locks",
     "former_ids",
     "grants",

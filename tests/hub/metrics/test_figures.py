@@ -15,7 +15,7 @@ from runtime.proxy.latency import Latency
 from runtime.proxy.metrics import Metrics
 from spaceport.artifact import Artifact, ArtifactKind
 from spaceport.cause import Cause, Failure
-from spaceport.ledger import Ledger, builds, releases, replicas, spaces
+from spaceport.ledger import Ledger, builds, releases, replicas, spaces, waiting
 from spaceport.ledger.builds import Build
 from spaceport.ledger.columns import now
 from spaceport.ledger.database import Tx, sqlite_url
@@ -144,6 +144,29 @@ def test_wakes_failures_and_deletions(ledger: Ledger) -> None:
     assert found["spaceport_build_seconds_count{result=failed}"] == 1
     stages = [value for name, value in found.items() if name.startswith("spaceport_spaces{")]
     assert sum(stages) == 2
+
+
+def test_only_who_waited_for_hardware_is_counted_as_waiting(ledger: Ledger) -> None:
+    registry = CollectorRegistry()
+    figures = LedgerFigures(registry, ledger)
+    figures.read()
+    with ledger.write() as tx:
+        key = new_space(tx, "app")
+        build = pushed(tx, key)
+        made = Artifact(ArtifactKind.IMAGE, image="i")
+        builds.move(tx, build, BuildState.SUCCEEDED, artifact=made)
+        done = builds.get(tx, build.id)
+        assert done is not None
+        space = spaces.get(tx, key)
+        release = releases.create(tx, space, done, card={}, variables={}, secret_versions={})
+        for _ in range(2):  # the first one found room at once
+            waited = waiting.leave(tx, key)
+            replicas.create(tx, key, release.id, engine="process", port=7860, waited=waited)
+            waiting.enter(tx, key, "t4-small")
+        waited = waiting.leave(tx, key)
+        replicas.create(tx, key, release.id, engine="process", port=7860, waited=waited)
+    figures.read()
+    assert told(registry)["spaceport_hardware_queue_wait_seconds_count"] == 2
 
 
 def test_the_proxys_counters_and_latency() -> None:

@@ -143,8 +143,15 @@ def test_a_failed_build_says_why_and_shows_its_log(site: Site) -> None:
             "ERROR: no such thing\n" + "x" * 9000 + "\n\x1b]8;;https://evil\x1b\\l\x1b]8;;\x1b\\\n"
         )
     stage.move(build, BuildState.FAILED, failure=failure)
+    earlier, build = build, stage.build(BuildState.RUNNING)
+    with stage.log(build) as log:
+        log.write("the newest\n")
+    stage.move(build, BuildState.FAILED, failure=failure)
+    assert earlier.number < build.number
     with site.browser("walker", color_scheme="dark") as page:
         page.goto(f"{site.url}/spaces/walker/broken?logs=build")
+        expect(page.locator("#log")).to_contain_text("the newest")
+        page.get_by_role("button", name="Previous").click()
         expect(page.get_by_text("The package gradoi could not be found.")).to_be_visible()
         expect(page.get_by_text("Check its spelling and version")).to_be_visible()
         expect(page.locator("#log")).to_contain_text("ERROR: no such thing")
