@@ -98,7 +98,6 @@ def test_the_first_commit_of_each_sdk(hub: Hub) -> None:
 def test_bad_creations_name_what_is_wrong(hub: Hub) -> None:
     api = hub.api("cleo")
     for more in (
-        {"repo_id": "cleo/x", "space_sdk": "gradio", "space_hardware": "t4-small"},
         {"repo_id": "cleo/x", "space_sdk": "gradio", "space_hardware": "no-such"},
         {"repo_id": "cleo/x", "space_sdk": "gradio", "space_sleep_time": 5},
         {
@@ -110,6 +109,8 @@ def test_bad_creations_name_what_is_wrong(hub: Hub) -> None:
         with pytest.raises(BadRequestError):
             api.create_repo(repo_type="space", **more)  # type: ignore[arg-type]
         assert not api.repo_exists("cleo/x", repo_type="space")
+    with pytest.raises(HfHubHTTPError, match="no Nvidia T4"):
+        api.create_repo("x", repo_type="space", space_sdk="gradio", space_hardware="t4-small")
     with pytest.raises(BadRequestError, match="hosts Spaces only"):
         api.create_repo("cleo/model")
     with pytest.raises(HfHubHTTPError, match="403"):
