@@ -14,7 +14,9 @@ import logging
 import os
 import shutil
 import threading
+import time
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 
 from config.storage import StorageSettings
@@ -26,6 +28,7 @@ from spaceport.errors import Unavailable
 logger = logging.getLogger(__name__)
 
 OWNER = (1000, 1000)  # the user of every app (`container_spec.APP_USER`)
+PATIENCE = 5.0  # seconds for the kernel to let go of a mount that has ended
 IMAGE, ROOT = "disk.img", "root"
 HINT = (
     "Run Spaceport as root where loop devices can be had, or set runtime.storage.plain: true "
@@ -127,34 +130,39 @@ class Disks:
             shutil.disk_usage(self._folder).free, self._settings.reserve, mounted=len(found)
         )
         for mount in found.values():
-            ext4.bound(mount.device, left, Path(mount.target))
+            with suppress(DiskError, OSError):  # unmounted just now
+                ext4.bound(mount.device, left, Path(mount.target))
 
     def _mounted(self, place: Path, size: int) -> Path:
         image, root = place / IMAGE, place / ROOT
         self._make_folders(place)
         if not image.exists():
             ext4.make(image, size, OWNER)
-        if ext4.mounted_at(root) is not None and image.stat().st_size < size:
-            ext4.unmount(root)
-        if ext4.mounted_at(root) is None:
-            device = ext4.attached(image)
-            if device is not None:  # somebody has it mounted where we cannot see
+        grows = ext4.smaller(image, size)
+        if grows:
+            with suppress(DiskError):  # somebody of this server is in it
+                ext4.unmount(root)
+        mounted = ext4.mounted_at(root)
+        device = mounted.device if mounted else _attached(image, PATIENCE if grows else 0)
+        if device is None:
+            ext4.grow(image, size)
+            ext4.mount(image, root)
+        else:
+            if mounted is None:  # another namespace has it: the same device, never the file anew
                 ext4.mount_device(device, root)
+            if grows:
                 self._grow_mounted(image, device, size)
-            else:
-                ext4.grow(image, size)
-                ext4.mount(image, root)
+        if mounted is None:
             shutil.rmtree(root / "lost+found", ignore_errors=True)
             root.chmod(0o777)  # with user namespaces the engine's user 1000 is another one here
         self.keep_reserve()
         return root
 
     def _grow_mounted(self, image: Path, device: str, size: int) -> None:
-        if image.stat().st_size < size:
-            try:
-                ext4.grow_mounted(image, device, size)
-            except DiskError as error:
-                logger.warning("%s grows at a later start: %s", image, error)
+        try:
+            ext4.grow_mounted(image, device, size)
+        except DiskError as error:
+            logger.warning("%s grows at a later start: %s", image, error)
 
     def _make_folders(self, place: Path) -> None:
         """Nobody but us may walk to a disk. What lies below a mount point belongs to root and
@@ -194,6 +202,16 @@ class Disks:
         finally:
             self.remove("try")
         return ""
+
+
+def _attached(image: Path, patience: float) -> str | None:
+    """The loop device that still has it; that of an app which has just ended goes in a moment."""
+    end = time.monotonic() + patience
+    device = ext4.attached(image)
+    while device is not None and time.monotonic() < end:
+        time.sleep(0.05)
+        device = ext4.attached(image)
+    return device
 
 
 def available(free: int, reserve: int, *, mounted: int) -> int:

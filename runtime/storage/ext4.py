@@ -24,6 +24,7 @@ JOURNAL = 16 << 20
 SECONDS = 120.0
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _SUPERBLOCK = 1024  # bytes before it
+_LAST_BLOCK = 1 << 16
 
 
 class DiskError(SpaceportError):
@@ -96,12 +97,16 @@ def grow(image: Path, size: int) -> None:
     Not while mounted: the kernel lets only CAP_SYS_RESOURCE do that, which root in a container or
     on a hardened host often lacks; and the restart of the app is a good moment.
     """
-    if image.stat().st_size < size:
-        _truncate(image, size)
-    rest = 1 << 16  # the last block may be cut off
-    if superblock_of(image).length + rest < size:
+    if smaller(image, size):
+        if image.stat().st_size < size:
+            _truncate(image, size)
         _run("e2fsck", "-f", "-p", str(image), fine=(0, 1))
         _run("resize2fs", str(image))
+
+
+def smaller(image: Path, size: int) -> bool:
+    """Whether its file system has fewer bytes than that, but for a block that is cut off."""
+    return superblock_of(image).length + _LAST_BLOCK < size
 
 
 def grow_mounted(image: Path, device: str, size: int) -> None:

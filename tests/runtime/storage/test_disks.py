@@ -76,9 +76,10 @@ def test_a_crash_while_it_is_made_or_grown_is_mended(disks: Disks, tmp_path: Pat
 
 
 def test_a_file_that_somebody_has_open_is_mounted_again_not_twice(
-    disks: Disks, tmp_path: Path
+    disks: Disks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As with a mount that only another namespace still has."""
+    monkeypatch.setattr("runtime.storage.disks.PATIENCE", 0.1)
     root = disks.ready(ID, 16 * MIB)
     (root / "kept").write_text("precious")
     other = tmp_path / "other"
