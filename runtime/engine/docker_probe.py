@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from runtime.engine import reclaim
 from runtime.engine.docker_connection import Connection
 from spaceport.engine import EngineInfo
 
@@ -38,6 +39,8 @@ def told(
         can_build_images=can_build,
         can_pull=True,
         can_freeze=True,
+        can_reclaim=local and reclaim.possible(),
+        shares_host=local,
         isolates_network=guarded and bool(info.get("BridgeNfIptables", True)),
         warnings=tuple(_warnings(info, version, can_build=can_build, guarded=guarded, local=local)),
     )
