@@ -19,8 +19,10 @@ from config.runtime import RuntimeSettings
 from runtime.freezer import Freezer
 from runtime.lane import Lane
 from runtime.placement import Capacity
+from runtime.pressure import Candidate, Memory
 from runtime.proxy.routes import Route
 from runtime.publisher import Publish, Publisher
+from runtime.relief import Relief, read_memory
 from runtime.tools import Host, NoTraffic, Secrets, Tools, TrafficSource
 from spaceport.engine import LABEL_REPLICA, LABEL_SPACE, Engine, EngineDown, Handle
 from spaceport.follower import Follower
@@ -58,6 +60,7 @@ class Supervisor:
         publish: Publish,
         traffic: TrafficSource | None = None,
         cleanup: Callable[[SpaceKey], None] = _nothing_to_clean,
+        read_memory: Callable[[], Memory | None] = read_memory,
     ) -> None:
         """`publish` takes each new table of routes, on the loop. `cleanup` removes what a deleted
         Space left on disk before its row goes; it blocks and may be called again. `space_host`
@@ -80,6 +83,7 @@ class Supervisor:
             cleanup=cleanup,
             room_made=self._room_made,
             host=self._host,
+            relief=Relief(settings.memory, read_memory),
             began=time.time(),
         )
         self._lanes: dict[SpaceKey, Lane] = {}
@@ -94,6 +98,7 @@ class Supervisor:
         ended = threading.Event()
         await self._publisher.load()
         watcher = asyncio.create_task(self._hear_from_engine(ended))
+        relief = asyncio.create_task(self._tools.relief.run(self._candidates, self._poke))
         follower = Follower(
             CURSOR,
             self._tools.ledger,
@@ -107,7 +112,8 @@ class Supervisor:
         finally:
             ended.set()
             watcher.cancel()
-            await asyncio.gather(watcher, *self._errands, return_exceptions=True)
+            relief.cancel()
+            await asyncio.gather(watcher, relief, *self._errands, return_exceptions=True)
             await asyncio.gather(*(lane.close() for lane in self._lanes.values()))
             await self.freezer.close()
             self._lanes.clear()
@@ -148,6 +154,13 @@ class Supervisor:
         with self._tools.ledger.read() as tx:
             return restless(tx)
 
+    def _candidates(self) -> list[Candidate]:
+        """Nobody while the engine's memory is not that of this machine."""
+        if not self._host.shares_memory:
+            return []
+        found = [lane.candidate() for lane in self._lanes.values()]
+        return [one for one in found if one is not None]
+
     async def _measure_host(self) -> None:
         if self._host.capacity != Capacity():
             return
@@ -155,6 +168,8 @@ class Supervisor:
             info = await self._tools.pools.run("engine", self._tools.engine.probe)
             self._host.capacity = Capacity.of(info)
             self._host.can_freeze = info.can_freeze
+            self._host.can_reclaim = info.can_reclaim
+            self._host.shares_memory = info.shares_host
 
     async def _owners_of_containers(self) -> set[SpaceKey]:
         """The Spaces of all app containers; one whose Space is unknown is removed here."""

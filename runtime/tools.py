@@ -11,6 +11,7 @@ from config.catalogue import Catalogue
 from config.runtime import RuntimeSettings
 from runtime.placement import Capacity
 from runtime.publisher import Publisher
+from runtime.relief import Relief
 from spaceport.engine import Engine
 from spaceport.ledger import Ledger
 from spaceport.ledger.database import Tx
@@ -59,6 +60,8 @@ class Host:
 
     capacity: Capacity = field(default_factory=Capacity)
     can_freeze: bool = False
+    can_reclaim: bool = False
+    shares_memory: bool = False  # with this process
 
 
 @dataclass(frozen=True)
@@ -80,4 +83,5 @@ class Tools:
     cleanup: Callable[[SpaceKey], None]
     room_made: Callable[[], None]  # a replica went: whoever waits for room should look again
     host: Host
+    relief: Relief
     began: float  # Unix time of this process's start

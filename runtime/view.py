@@ -41,6 +41,7 @@ class Sighting:
     draining_for: float = 0.0
     in_flight: int = 0
     unfreezable: bool = False  # the engine refused to freeze it
+    swapped: bool = False  # frozen, and its memory was pushed out, or cannot be
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class View:
     idle_seconds: float | None = None  # since the last use; None: not serving
     sleep_after: float | None = None  # None: never
     freeze_after: float | None = None  # None: never
+    swap_after: float | None = None  # None: never
 
     def sighting(self, replica: Replica) -> Sighting:
         return self.sightings.get(replica.id, Sighting())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +12,10 @@ from typing import Any
 
 from config.catalogue import Catalogue
 from config.runtime import CrashSettings, RuntimeSettings, StartSettings, StopSettings
+from runtime.pressure import Memory
 from runtime.proxy.routes import Folder, Replicas, Route, RouteTable
 from runtime.proxy.server import Proxy
+from runtime.relief import read_memory
 from runtime.supervisor import Supervisor
 from spaceport import logbook
 from spaceport.artifact import Artifact, ArtifactKind, ArtifactMount
@@ -126,6 +128,7 @@ class World:
     cleaned: list[SpaceKey] = field(default_factory=list)
     tables: list[RouteTable] = field(default_factory=list)
     supervisor: Supervisor | None = None
+    read_memory: Callable[[], Memory | None] = read_memory
     proxy: Proxy | None = None  # then it counts what is in flight, and serves the routes
 
     def __post_init__(self) -> None:
@@ -157,6 +160,7 @@ class World:
             publish=self.publish,
             traffic=self.proxy or self.traffic,
             cleanup=self.cleaned.append,
+            read_memory=self.read_memory,
         )
         self._task = asyncio.create_task(self.supervisor.run())
         return self.supervisor
