@@ -205,6 +205,8 @@ class Supervisor:
                 await tools.pools.follow(tools.engine.watch, changed, ended.is_set)
             except Exception:
                 logger.exception("the engine's events cannot be followed")
+            for lane in self._lanes.values():
+                lane.poke()  # for what was not heard meanwhile
             await asyncio.sleep(tools.settings.engine_retry)
 
     def _room_made(self) -> None:

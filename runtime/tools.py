@@ -32,7 +32,7 @@ class TrafficSource(Protocol):
         """Unix time of the last traffic; 0.0: none since the start of the process."""
 
     def open_connections(self, space_key: SpaceKey) -> int:
-        """Requests, event streams and WebSockets that are open now."""
+        """Requests and event streams that are open now; silent WebSockets do not count."""
 
     def cut(self, replica_id: str, *, websockets_only: bool = False) -> int:
         """End what is in flight on a replica."""

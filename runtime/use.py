@@ -75,13 +75,16 @@ def hastened(use: Use, demand: Rung, settings: MemorySettings) -> Use:
 
 
 def candidate_of(view: View, tools: Tools) -> Candidate | None:
-    """None for a Space of which nothing serves, or whose next version is on its way."""
+    """None for a Space of which nothing serves, that somebody looks at, or of which the next
+    version is on its way."""
     use, live = _in_good_times(view.overview, tools), view.overview.live
     if use.idle_seconds is None or live is None or is_coming(view):
         return None
     if not tools.catalogue.has_flavor(live.flavor):
         return None
     serving = view.overview.serving
+    if any(tools.traffic.in_flight(one.id) for one in serving):
+        return None
     held = all(one.state is ReplicaState.FROZEN for one in serving)
     out = held and all(view.sighting(one).swapped for one in serving)
     refused = any(view.sighting(one).unfreezable for one in serving)
