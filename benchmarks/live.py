@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import Report
-from tests.e2e.conftest import remove_leftovers
+from tests.e2e.conftest import instance_of, remove_leftovers
 from tests.e2e.server import Server
 from tests.waiting import eventually
 
@@ -175,6 +175,7 @@ def bare_start(server: Server, space: str) -> float:
     found = artifact(server, space)
     words = ["docker", "run", "-d", "--rm", "--init", "--user", "1000:1000", "--cpus", "2"]
     words += ["--memory", "1g", "--tmpfs", "/tmp:mode=1777,exec", "--read-only"]
+    words += ["--network", f"spaceport-{instance_of(server)}-app"]  # it reaches what ours does
     words += ["--tmpfs", f"{found['home']}:uid=1000,gid=1000,mode=755,exec"]
     for mount in found["mounts"]:
         words += ["-v", f"{server.data / mount['source']}:{mount['target']}:ro"]
@@ -190,7 +191,13 @@ def bare_start(server: Server, space: str) -> float:
     container = ran.stdout.strip()
     try:
         shown = subprocess.run(
-            ["docker", "inspect", "-f", "{{.NetworkSettings.IPAddress}}", container],
+            [
+                "docker",
+                "inspect",
+                "-f",
+                "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}",
+                container,
+            ],
             capture_output=True,
             text=True,
             check=True,

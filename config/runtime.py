@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from config.storage import StorageSettings
 
@@ -117,6 +117,36 @@ class ContainerSettings(BaseModel):
     )
 
 
+class MemorySettings(BaseModel):
+    """When the host is short of memory, and unused apps go down the ladder before their time."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    look: float = Field(5.0, gt=0, description="Seconds between looks at the host's memory.")
+    low: float = Field(
+        0.08, ge=0, lt=1, description="Short when less than this share is available; 0: never."
+    )
+    enough: float = Field(
+        0.15, ge=0, le=1, description="Not short any more when this share is available."
+    )
+    stalled: float | None = Field(
+        10.0,
+        gt=0,
+        description="Short also when so many per cent of the last 10 seconds went by with work "
+        "waiting for memory, where the kernel tells (PSI); None: not looked at.",
+    )
+    unused: float = Field(
+        30.0, gt=0, description="Idle seconds before an app may go down the ladder for memory."
+    )
+    at_once: int = Field(4, ge=1, description="Apps that go down with each look.")
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> MemorySettings:
+        if self.enough < self.low:
+            raise ValueError("'enough' must not be below 'low'")
+        return self
+
+
 class RuntimeSettings(BaseModel):
     """The supervisor of the apps."""
 
@@ -128,6 +158,7 @@ class RuntimeSettings(BaseModel):
     placement: PlacementSettings = PlacementSettings()
     container: ContainerSettings = ContainerSettings()
     storage: StorageSettings = StorageSettings()
+    memory: MemorySettings = MemorySettings()
     sleep_free: int | None = Field(
         2 * DAY, ge=1, description="Idle seconds after which free hardware sleeps; None: never."
     )
@@ -136,6 +167,13 @@ class RuntimeSettings(BaseModel):
         ge=0,
         description="Idle seconds after which what may sleep is frozen: it keeps its memory, uses "
         "no CPU, and the next request thaws it at once. 0 or None: never.",
+    )
+    swap_after: float | None = Field(
+        1800.0,
+        ge=0,
+        description="Idle seconds after which what is frozen is pushed out to swap, where the host "
+        "has some: it holds no memory, and the next request takes a moment longer. 0 or None: "
+        "never.",
     )
     flavors: tuple[str, ...] | None = Field(
         None, description="The hardware that can be chosen here; None: all that this host can give."

@@ -65,6 +65,7 @@ class Freezer:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._thawing: dict[str, asyncio.Future[None]] = {}
         self._errands: set[asyncio.Task[None]] = set()
+        self._turn = asyncio.Lock()  # to swap out
 
     async def freeze(
         self, key: SpaceKey, replica_id: str, handle: Handle, unused: Callable[[], bool]
@@ -89,6 +90,16 @@ class Freezer:
                 if not held:
                     await self._note(ready_again, key, replica_id)
         failpoint("runtime:after-freeze")
+
+    async def swap_out(self, replica_id: str, handle: Handle, unused: Callable[[], bool]) -> None:
+        """Push the memory of a frozen replica out, unless somebody came meanwhile.
+
+        One after the other, or many would keep the disk from those who come back. Nobody waits
+        for it: a thaw may come in between. Raises what `Engine.reclaim` does.
+        """
+        async with self._turn:
+            if replica_id not in self._thawing and unused():
+                await self._pools.run("engine", self._engine.reclaim, handle)
 
     def thaw_of(self, replica: Replica) -> Thaw:
         """`thaw` of one replica, for its route."""

@@ -1,4 +1,4 @@
-"""The rungs below a running app, as a pure decision: frozen, then stopped (engine 5, 8.3).
+"""The rungs below a running app, as a pure decision: frozen, swapped out, stopped (engine 5, 8.3).
 
 The row of a replica and its container are two facts. The row says FROZEN first, so that the proxy
 sends every request through a thaw before the container is held; when the two disagree, because
@@ -31,7 +31,7 @@ def rest(view: View) -> Rest:
     Nothing while a version is on its way: it would be stopped before anybody saw it.
     """
     idle = view.idle_seconds
-    if idle is None or _is_coming(view):
+    if idle is None or is_coming(view):
         return Rest()
     waits = []
     if view.sleep_after is not None:
@@ -46,6 +46,11 @@ def rest(view: View) -> Rest:
             waits.append(view.freeze_after)
         else:
             return Rest(tuple(steps.Freeze(one.id, one.handle or "") for one in held))
+    in_memory = tuple(_swappable(view))
+    if view.swap_after is not None and in_memory:
+        if idle >= view.swap_after:
+            return Rest(tuple(steps.SwapOut(one.id, one.handle or "") for one in in_memory))
+        waits.append(view.swap_after - idle)
     return Rest((), min(waits, default=None))
 
 
@@ -59,7 +64,8 @@ def disagreement(replica: Replica, state: ContainerState) -> Step | None:
     return None  # one that drains is thawed when it is stopped
 
 
-def _is_coming(view: View) -> bool:
+def is_coming(view: View) -> bool:
+    """Whether a version is on its way."""
     build, newest = view.overview.build, view.overview.release
     building = build is not None and build.state.open
     return building or (newest is not None and newest.state is ReleaseState.PENDING)
@@ -71,5 +77,15 @@ def _freezable(view: View) -> list[Replica]:
         seen = view.sighting(replica)
         runs = seen.container is not None and seen.container.state is ContainerState.RUNNING
         if replica.state is ReplicaState.READY and runs and not seen.unfreezable:
+            found.append(replica)
+    return found
+
+
+def _swappable(view: View) -> list[Replica]:
+    found = []
+    for replica in view.overview.replicas:
+        seen = view.sighting(replica)
+        held = seen.container is not None and seen.container.state is ContainerState.FROZEN
+        if replica.state is ReplicaState.FROZEN and held and not seen.swapped:
             found.append(replica)
     return found

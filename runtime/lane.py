@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from runtime import act, steps
 from runtime.decide import decide
 from runtime.facts import Facts, read_facts
+from runtime.pressure import Candidate
+from runtime.swapping import Swapping
 from runtime.tools import Tools
-from runtime.use import use_of
+from runtime.use import candidate_of, use_of
 from runtime.view import End, Sighting, View
 from runtime.watches import Watches
 from spaceport.cause import Failure
@@ -57,6 +60,8 @@ class Lane:
         self._unfreezable: dict[str, str] = {}  # replica id → why the engine would not freeze it
         self._evicted: dict[str, Failure] = {}  # replica id → it fills the host's disk
         self._stopping: dict[str, asyncio.Task[None]] = {}  # by replica id
+        self._swapping = Swapping(key, tools, self.poke)
+        self._seen: View | None = None
 
     def poke(self) -> None:
         """Look again, now or right after what is being done."""
@@ -79,6 +84,10 @@ class Lane:
     def watches(self, handle: Handle) -> bool:
         return self._watches.has(handle)
 
+    def candidate(self) -> Candidate | None:
+        """What may be asked of it when memory is short, as of its last look."""
+        return None if self._seen is None else candidate_of(self._seen, self._tools)
+
     async def close(self) -> None:
         """End all tasks; what runs goes on running."""
         self._closed = True
@@ -86,6 +95,7 @@ class Lane:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._swapping.close()
         await self._watches.close()
 
     async def _run(self) -> None:
@@ -122,6 +132,8 @@ class Lane:
         return RETRY
 
     def _under_way(self, step: steps.Step) -> bool:
+        if self._swapping.under_way(step):
+            return True
         return isinstance(step, steps.Stop) and step.replica_id in self._stopping
 
     # looking
@@ -137,9 +149,10 @@ class Lane:
         claimed = {} if found is None else by_replica(found, living)
         await self._watches.keep_up(facts.overview, claimed if found is not None else None)
         self._forget_all_but(living)
+        self._swapping.keep_up(living)
         unknown = () if found is None else strays(found, claimed)
-        use = use_of(facts, tools)
-        return View(
+        use = use_of(facts.overview, tools)
+        self._seen = View(
             now=now(),
             overview=facts.overview,
             settings=tools.settings,
@@ -152,7 +165,9 @@ class Lane:
             idle_seconds=use.idle_seconds,
             sleep_after=use.sleep_after,
             freeze_after=use.freeze_after,
+            swap_after=use.swap_after,
         )
+        return self._seen
 
     def _read(self) -> Facts | None:
         with self._tools.ledger.read() as tx:
@@ -181,6 +196,7 @@ class Lane:
             in_flight=self._tools.traffic.in_flight(replica.id),
             unfreezable=replica.id in self._unfreezable,
             evicted=self._evicted.get(replica.id),
+            swapped=self._swapping.out(replica.id),
         )
         return seen if watch is None else watch.sight(seen)
 
@@ -204,6 +220,8 @@ class Lane:
                 await tools.pools.run("engine", tools.engine.remove, handle)
             case steps.Freeze():
                 await self._freeze(step)
+            case steps.SwapOut():
+                self._swapping.begin(step, self._unused(step.replica_id))
             case steps.Thaw(replica_id, handle):
                 with suppress(NoSuchContainer, EngineRefused, OSError):  # then it was dismissed
                     await tools.publisher.freezer.thaw(self.key, replica_id, handle)
@@ -225,12 +243,13 @@ class Lane:
             if replica.state is ReplicaState.DRAINING:
                 self._tools.traffic.cut(replica.id, websockets_only=True)
 
-    async def _freeze(self, step: steps.Freeze) -> None:
+    def _unused(self, replica_id: str) -> Callable[[], bool]:
+        """Asked right before it is held, or pushed out: did somebody come meanwhile?"""
         traffic = self._tools.traffic
+        return lambda: not traffic.open_connections(self.key) and not traffic.in_flight(replica_id)
 
-        def unused() -> bool:
-            return not traffic.open_connections(self.key) and not traffic.in_flight(step.replica_id)
-
+    async def _freeze(self, step: steps.Freeze) -> None:
+        unused = self._unused(step.replica_id)
         try:
             await self._tools.publisher.freezer.freeze(
                 self.key, step.replica_id, step.handle, unused

@@ -114,6 +114,14 @@ class Freeze:
 
 
 @dataclass(frozen=True)
+class SwapOut:
+    """It is frozen, and nobody used it for longer still: its memory goes to swap."""
+
+    replica_id: str
+    handle: Handle
+
+
+@dataclass(frozen=True)
 class Thaw:
     """Its container is held although requests go there."""
 
@@ -152,6 +160,7 @@ Step = (
     | Notice
     | Remove
     | Freeze
+    | SwapOut
     | Thaw
     | Thawed
     | Sleep

@@ -20,9 +20,11 @@ from runtime.budget import enforce
 from runtime.freezer import Freezer
 from runtime.lane import Lane
 from runtime.placement import Capacity
+from runtime.pressure import Candidate, Memory
 from runtime.prices import price_now
 from runtime.proxy.routes import Route
 from runtime.publisher import Publish, Publisher
+from runtime.relief import Relief, read_memory
 from runtime.secret_files import SecretFiles
 from runtime.storage.keeping import Storage
 from runtime.storage.needs import Sources
@@ -71,6 +73,7 @@ class Supervisor:
         traffic: TrafficSource | None = None,
         cleanup: Callable[[SpaceKey], None] = _nothing_to_clean,
         sources: Sources | None = None,
+        read_memory: Callable[[], Memory | None] = read_memory,
     ) -> None:
         """`publish` takes each new table of routes, on the loop. `cleanup` removes what a deleted
         Space left on disk before its row goes; it blocks and may be called again. `space_host`
@@ -95,6 +98,7 @@ class Supervisor:
             room_made=self._room_made,
             storage=Storage(ledger, data, settings.storage, sources),
             host=self._host,
+            relief=Relief(settings.memory, read_memory),
             began=time.time(),
         )
         self._lanes: dict[SpaceKey, Lane] = {}
@@ -112,8 +116,10 @@ class Supervisor:
         """Supervise until cancelled. Apps go on running after that."""
         ended = threading.Event()
         await self._publisher.load()
-        watcher = asyncio.create_task(self._hear_from_engine(ended))
-        storage = asyncio.create_task(StorageWatch(self._tools, self._evict).run())
+        watchers = [asyncio.create_task(self._hear_from_engine(ended))]
+        watchers.append(asyncio.create_task(StorageWatch(self._tools, self._evict).run()))
+        relief = self._tools.relief.run(self._candidates, self._poke)
+        watchers.append(asyncio.create_task(relief))
         follower = Follower(
             CURSOR,
             self._tools.ledger,
@@ -126,9 +132,9 @@ class Supervisor:
             await follower.run()
         finally:
             ended.set()
-            watcher.cancel()
-            storage.cancel()
-            await asyncio.gather(watcher, storage, *self._errands, return_exceptions=True)
+            for watcher in watchers:
+                watcher.cancel()
+            await asyncio.gather(*watchers, *self._errands, return_exceptions=True)
             await asyncio.gather(*(lane.close() for lane in self._lanes.values()))
             await self.freezer.close()
             self._lanes.clear()
@@ -199,6 +205,13 @@ class Supervisor:
         with self._tools.ledger.read() as tx:
             return restless(tx)
 
+    def _candidates(self) -> list[Candidate]:
+        """Nobody while the engine's memory is not that of this machine."""
+        if not self._host.shares_memory:
+            return []
+        found = [lane.candidate() for lane in self._lanes.values()]
+        return [one for one in found if one is not None]
+
     async def _measure_host(self) -> None:
         if self._host.capacity != Capacity():
             return
@@ -207,6 +220,8 @@ class Supervisor:
             self._host.capacity = Capacity.of(info, self._tools.settings.gpus or ())
             self._host.can_freeze = info.can_freeze
             self._host.one_user = info.one_user
+            self._host.can_reclaim = info.can_reclaim
+            self._host.shares_memory = info.local
             self._tools.secret_files.learn(info)
 
     async def _owners_of_containers(self) -> set[SpaceKey]:
@@ -243,6 +258,8 @@ class Supervisor:
                 await tools.pools.follow(tools.engine.watch, changed, ended.is_set)
             except Exception:
                 logger.exception("the engine's events cannot be followed")
+            for lane in self._lanes.values():
+                lane.poke()  # for what was not heard meanwhile
             await asyncio.sleep(tools.settings.engine_retry)
 
     async def _evict(self, replica: Replica, failure: Failure) -> None:

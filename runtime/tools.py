@@ -11,6 +11,7 @@ from config.catalogue import Catalogue
 from config.runtime import RuntimeSettings
 from runtime.placement import Capacity
 from runtime.publisher import Publisher
+from runtime.relief import Relief
 from runtime.secret_files import SecretFiles
 from runtime.storage.keeping import Storage
 from spaceport.engine import Engine
@@ -33,7 +34,7 @@ class TrafficSource(Protocol):
         """Unix time of the last traffic; 0.0: none since the start of the process."""
 
     def open_connections(self, space_key: SpaceKey) -> int:
-        """Requests, event streams and WebSockets that are open now."""
+        """Requests and event streams that are open now; silent WebSockets do not count."""
 
     def cut(self, replica_id: str, *, websockets_only: bool = False) -> int:
         """End what is in flight on a replica."""
@@ -62,6 +63,8 @@ class Host:
     capacity: Capacity = field(default_factory=Capacity)
     can_freeze: bool = False
     one_user: bool = False
+    can_reclaim: bool = False
+    shares_memory: bool = False  # with this process
 
 
 @dataclass(frozen=True)
@@ -85,4 +88,5 @@ class Tools:
     room_made: Callable[[], None]  # a replica went: whoever waits for room should look again
     storage: Storage
     host: Host
+    relief: Relief
     began: float  # Unix time of this process's start

@@ -42,6 +42,7 @@ class Sighting:
     in_flight: int = 0
     unfreezable: bool = False  # the engine refused to freeze it
     evicted: Failure | None = None  # it takes more of the host's disk than it may
+    swapped: bool = False  # frozen, and its memory was pushed out, or cannot be
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class View:
     idle_seconds: float | None = None  # since the last use; None: not serving
     sleep_after: float | None = None  # None: never
     freeze_after: float | None = None  # None: never
+    swap_after: float | None = None  # None: never
 
     def sighting(self, replica: Replica) -> Sighting:
         return self.sightings.get(replica.id, Sighting())

@@ -168,6 +168,7 @@ class EngineInfo:
     can_build_images: bool = False
     can_pull: bool = False  # a registry is configured or reachable; decided when first tried
     can_freeze: bool = False
+    can_reclaim: bool = False  # frozen memory can be pushed out: the host has swap
     isolates_network: bool = False
     one_user: bool = False  # the user of every container is the same one on the host
     local: bool = True  # it sees this machine's folders
@@ -241,7 +242,15 @@ class Engine(Protocol):
     def freeze(self, handle: Handle) -> None:
         """Hold every process; its memory stays."""
 
-    def thaw(self, handle: Handle) -> None: ...
+    def thaw(self, handle: Handle) -> None:
+        """Let every process go on; what was pushed out is fetched as it is used."""
+
+    def reclaim(self, handle: Handle) -> None:
+        """Push the memory of a frozen container out to swap; one that runs is left alone.
+
+        Takes up to some seconds, and may be thawed meanwhile. Raises `EngineRefused` where that
+        cannot be done (`EngineInfo.can_reclaim`), `NoSuchContainer`.
+        """
 
     def list(self, labels: Mapping[str, str]) -> Sequence[Observed]:
         """All of ours, also the ended ones, that carry these labels."""

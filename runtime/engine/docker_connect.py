@@ -11,8 +11,16 @@ from runtime.engine.docker_containers import DockerContainers
 from runtime.engine.docker_state import address_of, observed, usage_told
 from runtime.engine.doors import Door, Doors, belongs_to, open_door
 from runtime.engine.netns import listening_of, may_enter
+from runtime.engine.reclaim import NO_SWAP, possible, reclaim
 from runtime.engine.usage import usage_of
-from spaceport.engine import ContainerState, Handle, Listening, NoSuchContainer, Usage
+from spaceport.engine import (
+    ContainerState,
+    EngineRefused,
+    Handle,
+    Listening,
+    NoSuchContainer,
+    Usage,
+)
 
 _RESOLVER = "127.0.0.11"
 """Where the engine's own name server listens in every container of our bridges."""
@@ -65,6 +73,20 @@ class DockerDoors:
         with self._connection.calls(handle):
             told = self._connection.client.stats(handle, stream=False, one_shot=True)
         return usage_told(told)
+
+    def reclaim(self, handle: Handle) -> None:
+        """See `Engine.reclaim`."""
+        seen = observed(self._alive(handle))
+        if seen.state is not ContainerState.FROZEN:
+            return
+        here = seen.pid is not None and self._connection.local and belongs_to(seen.pid, handle)
+        if seen.pid is None or not here or not possible():
+            raise EngineRefused(NO_SWAP)
+        try:
+            reclaim(seen.pid)
+        except (OSError, KeyError) as error:
+            self._alive(handle)  # says so if it has ended meanwhile
+            raise EngineRefused(f"Its memory could not be pushed out to swap: {error}") from error
 
     def _door(self, handle: Handle) -> Door | None:
         """None where namespaces cannot be entered. Raises `NoSuchContainer`."""

@@ -132,6 +132,9 @@ class DockerEngine:
     def thaw(self, handle: Handle) -> None:
         self._containers.freeze(handle, False)
 
+    def reclaim(self, handle: Handle) -> None:
+        self._doors.reclaim(handle)
+
     def list(self, labels: Mapping[str, str]) -> Sequence[Observed]:
         return self._containers.list(labels)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from runtime.engine import reclaim
 from runtime.engine.docker_connection import Connection
 from spaceport.engine import EngineInfo
 
@@ -40,6 +41,7 @@ def told(
         can_pull=True,
         can_freeze=True,
         one_user=True,
+        can_reclaim=local and reclaim.possible(),
         isolates_network=guarded and bool(info.get("BridgeNfIptables", True)),
         local=local,
         maps_users=any(word in options for word in ("name=userns", "name=rootless")),

@@ -32,6 +32,7 @@ from runtime.engine.process_probe import probe, tools
 from runtime.engine.process_start import reap
 from runtime.engine.process_store import ProcessStore
 from runtime.engine.process_watch import watch
+from runtime.engine.reclaim import NO_SWAP, possible, reclaim
 from runtime.engine.usage import bytes_below, usage_of, usage_of_processes
 from spaceport.egress import Destination
 from spaceport.engine import (
@@ -147,6 +148,18 @@ class ProcessEngine:
 
     def thaw(self, handle: Handle) -> None:
         self._hold(handle, False)
+
+    def reclaim(self, handle: Handle) -> None:
+        seen = self._running(handle)
+        if seen.state is not ContainerState.FROZEN:
+            return
+        if seen.pid is None or self._group(handle) is None or not possible():
+            raise EngineRefused(NO_SWAP)
+        try:
+            reclaim(seen.pid)
+        except (OSError, KeyError) as error:
+            self._running(handle)  # says so if it has ended meanwhile
+            raise EngineRefused(f"Its memory could not be pushed out to swap: {error}") from error
 
     def _hold(self, handle: Handle, frozen: bool) -> None:
         self._running(handle)

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from functools import cache
 
-from runtime.engine import process_cgroup, process_network
+from runtime.engine import process_cgroup, process_network, reclaim
 from runtime.engine.cgroups import version
 from runtime.engine.process_launch import Tools
 from runtime.engine.seccomp_bpf import filter_program
@@ -72,6 +72,7 @@ def probe() -> EngineInfo:
         can_build_images=False,
         can_pull=False,
         can_freeze=True,
+        can_reclaim=process_cgroup.available() and reclaim.possible(),
         isolates_network=own_network_possible(),
         maps_users=os.geteuid() == 0,  # each container has a user of the host for itself
         warnings=tuple(_warnings(have)),

@@ -102,9 +102,13 @@ class Proxy:
         return traffic.last_used if traffic is not None else 0.0
 
     def open_connections(self, space_key: SpaceKey) -> int:
-        """Requests, event streams and WebSockets that are open now; above 0 is not idle."""
+        """Requests and event streams that are open now; above 0 is not idle.
+
+        A WebSocket is use while it has traffic (8.3.5): that moves `last_used`. It is in flight all
+        the same, so that nobody holds the app behind it.
+        """
         traffic = self.shared.traffic.peek(space_key)
-        return traffic.open if traffic is not None else 0
+        return traffic.requests if traffic is not None else 0
 
     def visits(self, space_key: SpaceKey) -> tuple[int, int, int, tuple[int, ...]]:
         """Of a Space: requests open now, WebSockets open now, requests since the start, and how

@@ -40,6 +40,7 @@ CALLS: dict[str, Callable[[DockerEngine], Any]] = {
     "stop": lambda engine: engine.stop("a" * 64, 1),
     "remove": lambda engine: engine.remove("a" * 64),
     "freeze": lambda engine: engine.freeze("a" * 64),
+    "reclaim": lambda engine: engine.reclaim("a" * 64),
     "thaw": lambda engine: engine.thaw("a" * 64),
     "list": lambda engine: engine.list({}),
     "inspect": lambda engine: engine.inspect("a" * 64),

@@ -77,6 +77,7 @@ FIRST = replica("first", 1, STARTING, created_at=ago(10))
 WAITING = {"release": release(2, PENDING), "live": release(1), "build": build(2)}
 ALONE = {"release": release(1, PENDING), "live": None}
 NOTHING = {"build": None, "release": None, "live": None}
+LADDER = {"freeze_after": 5, "swap_after": 30, "sleep_after": 60}
 ELSEWHERE = Findings(listening=(Listening("0.0.0.0", 5000),))
 WRONG_PORT = Failure(Cause.WRONG_PORT, {"found": 5000, "expected": 7860, "docker_hint": ""})
 IMPATIENT = RuntimeSettings(start=StartSettings(misplaced_fail=20))
@@ -663,6 +664,36 @@ TABLE: list[tuple[str, View, tuple[Step, ...], float | None]] = [
     (
         "frozen for long enough to sleep",
         view(COLD, sightings=(held(COLD),), idle_seconds=60, freeze_after=5, sleep_after=60),
+        (steps.Sleep(),),
+        None,
+    ),
+    (
+        "frozen, not for long enough to be pushed out",
+        view(COLD, sightings=(held(COLD),), idle_seconds=20, **LADDER),
+        (),
+        10.0,
+    ),
+    (
+        "frozen for long enough to be pushed out",
+        view(COLD, sightings=(held(COLD),), idle_seconds=30, **LADDER),
+        (steps.SwapOut("cold", "container-cold"),),
+        None,
+    ),
+    (
+        "pushed out, and left alone until it sleeps",
+        view(COLD, sightings=(held(COLD, swapped=True),), idle_seconds=40, **LADDER),
+        (),
+        20.0,
+    ),
+    (
+        "idle for long enough to be pushed out: frozen first",
+        view(OLD, idle_seconds=30, **LADDER),
+        (steps.Freeze("old", "container-old"),),
+        None,
+    ),
+    (
+        "pushed out for long enough to sleep",
+        view(COLD, sightings=(held(COLD, swapped=True),), idle_seconds=60, **LADDER),
         (steps.Sleep(),),
         None,
     ),

@@ -23,6 +23,7 @@ from runtime.decide import decide
 from runtime.diagnosis import Findings
 from runtime.facts import read_facts
 from runtime.lane import by_replica, strays
+from runtime.relief import Relief
 from runtime.secret_files import SecretFiles
 from runtime.storage.keeping import Storage
 from runtime.storage.needs import Needs
@@ -63,7 +64,7 @@ CRASH = Failure(Cause.APP_CRASHED, {"exit_code": 1, "problem": "x"})
 ELSEWHERE = Findings(listening=(Listening("0.0.0.0", 5000),))
 NATURES = ("good", "stiff", "ends", "elsewhere", "refused")
 OWNER = "1" * 24
-FREEZE_AFTER, SLEEP_AFTER = 10.0, 100.0
+FREEZE_AFTER, SWAP_AFTER, SLEEP_AFTER = 10.0, 50.0, 100.0
 
 
 @dataclass
@@ -150,6 +151,7 @@ class SpaceMachine(RuleBasedStateMachine):
             room_made=lambda: None,
             storage=NoMounts(self.ledger, Path("/nonexistent"), AT_ONCE.storage),
             host=Host(),
+            relief=Relief(AT_ONCE.memory),
             began=0.0,
         )
         self.seen: dict[str, Sighting] = {}  # what a lane would remember
@@ -157,6 +159,7 @@ class SpaceMachine(RuleBasedStateMachine):
         self.newest: tuple[str, str] | None = None  # the newest build and its nature
         self.idle = 0.0
         self.unfreezable: set[str] = set()
+        self.swapped: set[str] = set()
         with self.ledger.write() as tx:
             spaces.create(
                 tx,
@@ -256,7 +259,7 @@ class SpaceMachine(RuleBasedStateMachine):
         self.engine.up = up
         self.settle()
 
-    @rule(seconds=st.sampled_from((FREEZE_AFTER, SLEEP_AFTER)))
+    @rule(seconds=st.sampled_from((FREEZE_AFTER, SWAP_AFTER, SLEEP_AFTER)))
     def nobody_comes(self, seconds: float) -> None:
         self.idle = seconds
         self.settle()
@@ -363,12 +366,17 @@ class SpaceMachine(RuleBasedStateMachine):
             room=facts.room,
             idle_seconds=self.idle if facts.overview.serving else None,
             freeze_after=FREEZE_AFTER,
+            swap_after=SWAP_AFTER,
             sleep_after=SLEEP_AFTER,
         )
 
     def sight(self, replica_id: str, container: Observed | None) -> Sighting:
         known = self.seen.get(replica_id, Sighting())
-        known = replace(known, unfreezable=replica_id in self.unfreezable)
+        known = replace(
+            known,
+            unfreezable=replica_id in self.unfreezable,
+            swapped=replica_id in self.swapped,
+        )
         if container is None:
             return known
         nature = self.engine.natures.get(container.handle, "")
@@ -396,6 +404,10 @@ class SpaceMachine(RuleBasedStateMachine):
                     self.seen[started.replica.id] = Sighting(end=End(started.failure))
             case steps.Freeze(replica_id, handle):
                 self.freeze(replica_id, handle)
+            case steps.SwapOut(replica_id, handle):
+                assert self.engine.containers[handle].state is ContainerState.FROZEN
+                assert replica_id not in self.swapped
+                self.swapped.add(replica_id)
             case steps.Thaw(replica_id, handle):
                 self.thaw(replica_id, handle)
             case steps.Stop(replica_id, handle, frozen):
@@ -425,6 +437,7 @@ class SpaceMachine(RuleBasedStateMachine):
         self, replica_id: str, handle: str, *, refused: bool = False, noted: bool = True
     ) -> None:
         move = freezer.ready_again
+        self.swapped.discard(replica_id)
         try:
             self.engine.hold(handle, ContainerState.RUNNING)
         except (EngineRefused, NoSuchContainer):

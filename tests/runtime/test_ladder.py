@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 from websockets.asyncio.client import connect
 
-from config.engine import EngineSettings
 from config.proxy import ProxySettings, Timeouts
-from runtime.engine.base_tree import ensure_base
-from runtime.engine.process_engine import ProcessEngine
-from runtime.engine.process_probe import tools
 from runtime.proxy.server import Proxy
 from spaceport import failpoints
 from spaceport.engine import ContainerState
@@ -67,32 +61,6 @@ async def main():
         await server.serve_forever()
 asyncio.run(main())
 """
-
-
-@pytest.fixture(scope="session")
-def process_engine(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[tuple[ProcessEngine, str]]:
-    if not tools().bwrap:
-        pytest.skip("bubblewrap is not installed")
-    data = tmp_path_factory.mktemp("processes")
-    engine = ProcessEngine(EngineSettings(), data, f"t{secrets.token_hex(4)}")
-    yield engine, ensure_base(engine, data / "bases")
-    engine.close(remove=True)
-
-
-@pytest.fixture(params=["docker", "process"])
-async def either(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
-    """A world of either engine."""
-    tmp_path.chmod(0o755)
-    if request.param == "docker":
-        engine: Any = request.getfixturevalue("docker_engine")
-        image: str = request.getfixturevalue("base_image")
-    else:
-        engine, image = request.getfixturevalue("process_engine")
-    made = World(tmp_path, engine, engine._instance, image)
-    yield made
-    await made.close()
 
 
 class Host:

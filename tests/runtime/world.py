@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +14,10 @@ from typing import Any
 from config.catalogue import Catalogue
 from config.runtime import CrashSettings, RuntimeSettings, StartSettings, StopSettings
 from config.storage import StorageSettings
+from runtime.pressure import Memory
 from runtime.proxy.routes import Folder, Replicas, Route, RouteTable
 from runtime.proxy.server import Proxy
+from runtime.relief import read_memory
 from runtime.secret_files import MEMORY
 from runtime.supervisor import Supervisor
 from spaceport import logbook
@@ -130,6 +132,7 @@ class World:
     cleaned: list[SpaceKey] = field(default_factory=list)
     tables: list[RouteTable] = field(default_factory=list)
     supervisor: Supervisor | None = None
+    read_memory: Callable[[], Memory | None] = read_memory
     proxy: Proxy | None = None  # then it counts what is in flight, and serves the routes
 
     def __post_init__(self) -> None:
@@ -161,6 +164,7 @@ class World:
             publish=self.publish,
             traffic=self.proxy or self.traffic,
             cleanup=self.cleaned.append,
+            read_memory=self.read_memory,
         )
         self._task = asyncio.create_task(self.supervisor.run())
         return self.supervisor

@@ -90,7 +90,6 @@ async def test_websockets_go_both_ways(bench: Bench) -> None:
         await asyncio.wait_for(await socket.ping(), 5)
         assert socket.protocol.extensions, "per-message compression is the app's and the browser's"
         assert proxy.in_flight("replica-1") == 1
-        assert proxy.open_connections(route("app").space_key) == 1
         await socket.close(4321, "done")
     assert socket.close_code == 4321
     await aeventually(lambda: proxy.in_flight("replica-1") == 0, 5)
@@ -320,9 +319,31 @@ async def test_idle_websockets_are_cheap(bench: Bench) -> None:
         assert status_of(await client.head()) == 101
     # All three parties live in this process, so this is an upper bound for the proxy's share.
     assert (resident() - before) / 300 < 96 * 1024
-    assert proxy.open_connections(route("app").space_key) == 300
+    assert proxy.in_flight("replica-1") == 300
     await proxy.close()
     await aeventually(lambda: app.open == 0, 5)
+
+
+@pytest.mark.req("RUN-12")
+async def test_a_websocket_is_use_while_it_has_traffic(bench: Bench) -> None:
+    server, upstream = await websocket_app(bench, ping_interval=None)
+    settings = ProxySettings(timeouts=Timeouts(sweep=0.05))
+    proxy = await bench.proxy(route("app", Replicas((upstream,))), settings=settings)
+    key = route("app").space_key
+    url = f"ws://app.localhost:{bench.port}/ws"
+    async with connect(url, host="127.0.0.1", ping_interval=None) as socket:
+        for _ in range(2):
+            before = proxy.last_used(key)
+            await socket.send("hello")
+            assert await socket.recv() == "hello"
+            await aeventually(lambda before=before: proxy.last_used(key) > before, 5)
+            await asyncio.sleep(0.15)  # the sweep that saw the traffic is over
+            silent = proxy.last_used(key)
+            await asyncio.sleep(0.2)  # nothing is to happen
+            assert proxy.last_used(key) == silent
+        assert proxy.open_connections(key) == 0
+        assert proxy.in_flight("replica-1") == 1  # nobody holds the app behind it
+    server.close()  # type: ignore[attr-defined]
 
 
 async def test_plain_requests_share_few_connections(bench: Bench) -> None:
