@@ -10,16 +10,14 @@ from typing import Any, cast
 
 from builder.due import due, unwanted
 from builder.inputs import Settings
-from config.catalogue import Catalogue
 from config.runtime import CrashSettings, RuntimeSettings, StopSettings
 from runtime import act, steps
 from runtime.decide import decide
 from runtime.facts import read_facts
 from runtime.idleness import freeze_after, sleep_after
 from runtime.lane import by_replica, strays
-from runtime.relief import Relief
 from runtime.routing import Surroundings, route_of
-from runtime.tools import Host, NoTraffic, Tools
+from runtime.tools import Host
 from runtime.view import End, Room, Sighting, View
 from spaceport.artifact import Artifact, ArtifactKind
 from spaceport.cause import Cause, Failure
@@ -32,7 +30,7 @@ from spaceport.names import new_key
 from spaceport.sdk import Sdk
 from spaceport.stage import Wanted
 from spaceport.states import BuildState, ReplicaState
-from tests.runtime.test_decide_model import OWNER, DictEngine
+from tests.runtime.test_decide_model import OWNER, DictEngine, plain_tools
 
 AT_ONCE = RuntimeSettings(
     stop=StopSettings(drain=0, drain_least=0, drain_end=0),
@@ -63,25 +61,7 @@ class Life:
         self.ends: dict[str, End] = {}  # by replica id
         self.idle = 0.0
         self.room = Room()
-        self.tools = cast(Any, Tools)(
-            ledger=self.ledger,
-            pools=None,
-            engine=self.engine,
-            publisher=None,
-            traffic=NoTraffic(),
-            settings=AT_ONCE,
-            catalogue=Catalogue.load(),
-            instance="i",
-            data=Path("/data"),
-            hub_url="http://h",
-            space_host=str,
-            secrets=lambda _tx, _key: {},
-            cleanup=lambda _key: None,
-            room_made=lambda: None,
-            host=Host(can_freeze=True),
-            relief=Relief(AT_ONCE.memory),
-            began=0.0,
-        )
+        self.tools = plain_tools(ledger, self.engine, Host(can_freeze=True))
         with self.ledger.write() as tx:
             spaces.create(
                 tx,

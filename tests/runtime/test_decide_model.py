@@ -124,6 +124,32 @@ class NoMounts(Storage):
         pass
 
 
+def plain_tools(ledger: Ledger, engine: DictEngine, host: Host) -> Tools:
+    """What a lane works with, where nothing is on disk and nobody visits."""
+    made: Tools = cast(Any, Tools)(
+        ledger=ledger,
+        pools=None,
+        engine=engine,
+        publisher=None,
+        traffic=NoTraffic(),
+        settings=AT_ONCE,
+        catalogue=Catalogue.load(),
+        instance="i",
+        data=Path("/data"),
+        hub_url="http://h",
+        space_host=str,
+        secrets=lambda _tx, _key: {},
+        secret_files=SecretFiles("i", memory=Path("/absent")),
+        cleanup=lambda _key: None,
+        room_made=lambda: None,
+        storage=NoMounts(ledger, Path("/nonexistent"), AT_ONCE.storage),
+        host=host,
+        relief=Relief(AT_ONCE.memory),
+        began=0.0,
+    )
+    return made
+
+
 class SpaceMachine(RuleBasedStateMachine):
     """Each rule is something that happens to the Space; then it settles."""
 
@@ -133,27 +159,7 @@ class SpaceMachine(RuleBasedStateMachine):
         super().__init__()
         self.key = new_key()
         self.engine = DictEngine(self.ledger)
-        self.tools = cast(Any, Tools)(
-            ledger=self.ledger,
-            pools=None,
-            engine=self.engine,
-            publisher=None,
-            traffic=NoTraffic(),
-            settings=AT_ONCE,
-            catalogue=Catalogue.load(),
-            instance="i",
-            data=Path("/data"),
-            hub_url="http://h",
-            space_host=str,
-            secrets=lambda _tx, _key: {},
-            secret_files=SecretFiles("i", memory=Path("/absent")),
-            cleanup=lambda _key: None,
-            room_made=lambda: None,
-            storage=NoMounts(self.ledger, Path("/nonexistent"), AT_ONCE.storage),
-            host=Host(),
-            relief=Relief(AT_ONCE.memory),
-            began=0.0,
-        )
+        self.tools = plain_tools(self.ledger, self.engine, Host())
         self.seen: dict[str, Sighting] = {}  # what a lane would remember
         self.expected: str | None = None  # the build that should serve
         self.newest: tuple[str, str] | None = None  # the newest build and its nature
