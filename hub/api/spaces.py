@@ -57,7 +57,7 @@ async def full_json(
         if origin is not None:
             shown["originSpace"] = origin_json(origin)
     if wants("runtime"):
-        shown["runtime"] = await call.read(lambda tx: seen_runtime(tx, call))
+        shown["runtime"] = await call.read(lambda tx: seen_runtime(tx, call, space.key))
     if wants("usedStorage"):
         shown["usedStorage"] = await call.git(used_storage, call.context, space)
     if revision is not None and wants("siblings"):

@@ -14,6 +14,7 @@ from hub.api.wire import runtime_json
 from hub.storage import Asked, choose_tier, clear_volumes, set_volumes, shown_volumes
 from spaceport.ledger import Tx, volumes
 from spaceport.ledger.overview import overview
+from spaceport.names import SpaceKey
 
 MOST = 100  # more than a Space may have is refused in words
 
@@ -70,12 +71,12 @@ async def delete_volumes(call: Call) -> web.StreamResponse:
 
 async def runtime(call: Call) -> web.StreamResponse:
     """`GET .../runtime`."""
-    return answer(await call.read(lambda tx: seen_runtime(tx, call)))
+    return answer(await call.read(lambda tx: seen_runtime(tx, call, call.space.key)))
 
 
-def seen_runtime(tx: Tx, call: Call) -> dict[str, Any]:
+def seen_runtime(tx: Tx, call: Call, key: SpaceKey) -> dict[str, Any]:
     """The runtime object with the volumes, as far as the caller may know them."""
-    view = overview(tx, call.space.key)
+    view = overview(tx, key)
     shown = runtime_json(call.context, view)
     if view.volumes:
         shown["volumes"] = shown_volumes(tx, call.actor, view)
@@ -85,6 +86,6 @@ def seen_runtime(tx: Tx, call: Call) -> dict[str, Any]:
 async def _changed(call: Call, change: Callable[[Tx], object]) -> web.StreamResponse:
     def write(tx: Tx) -> dict[str, Any]:
         change(tx)
-        return seen_runtime(tx, call)
+        return seen_runtime(tx, call, call.space.key)
 
     return answer(await call.write(write))
