@@ -105,6 +105,7 @@ def engine(settings: Settings) -> Iterator[Finding]:
     text = f"{info.name} {info.version}, {info.cpus} CPUs, {info.memory / 1024**3:.1f} GiB"
     if info.cgroup_version:
         text += f", cgroup v{info.cgroup_version}"
+    text += ", unused apps go to swap" if info.can_reclaim else ", no swap for unused apps"
     yield Finding("engine", Verdict.GOOD, text)
     for warning in info.warnings:
         yield Finding("engine", Verdict.WARNING, warning)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,10 @@ from pathlib import Path
 import pytest
 from gradio_client import Client, handle_file
 
+from spaceport.ledger import Ledger, spaces
+from spaceport.ledger.database import sqlite_url
+from spaceport.names import SpaceId
+from spaceport.stage import Wanted
 from tests.e2e.server import Server
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +49,43 @@ def test_the_real_client_predicts(running: Server, tmp_path: Path) -> None:
     assert counted["words"] == 11
     said = app.predict("What does the dog do?", handle_file(str(text)), api_name="/chat")
     assert "barks at the moon" in str(said)
+
+
+def put_to_sleep(server: Server) -> None:
+    """As 48 hours without a visitor do."""
+    ledger = Ledger(sqlite_url(server.data), migrate=False)
+    with ledger.write() as tx:
+        space = spaces.by_id(tx, SpaceId.parse(SPACE))
+        assert space is not None
+        spaces.want(tx, space.key, Wanted.ASLEEP)
+    ledger.close()
+    server.reaches(SPACE, "SLEEPING")
+    server.cli("space", "info", SPACE)  # to look is not to use
+    assert server.runtime(SPACE)["stage"] == "SLEEPING"
+
+
+@pytest.mark.req("RUN-12")
+def test_real_programs_wait_for_a_sleeping_space_and_lose_nothing(
+    running: Server, tmp_path: Path
+) -> None:
+    app = client(running)
+    assert app.predict("Grace", api_name="/greet") == "Hello, Grace!"
+    put_to_sleep(running)
+    assert app.predict("Ada", api_name="/greet") == "Hello, Ada!"  # one that was open before
+    put_to_sleep(running)
+    words = tmp_path / "call.json"  # as long as nothing that fits into a socket's buffers
+    words.write_text(json.dumps({"data": ["x" * 2_000_000]}))
+    address = f"http://{running.app_host(SPACE)}/gradio_api/call/greet"
+    posted = ["curl", "-sS", "-m", "60", "-w", " %{http_code}", "-H", "Expect:"]
+    posted += ["-H", "Content-Type: application/json", "-d", f"@{words}", address]
+    first = subprocess.Popen(posted, stdout=subprocess.PIPE, text=True)
+    late = client(running)  # a new one: its first call is what waits
+    assert late.predict("Linus", api_name="/greet") == "Hello, Linus!"
+    event, _, status = first.communicate(timeout=60)[0].rpartition(" ")
+    assert status == "200"
+    assert "event_id" in json.loads(event)
+    answer = running.visit(SPACE, headers={"Accept": "text/html"})
+    assert answer.status == 200
 
 
 def test_answers_stream_word_by_word(running: Server) -> None:
