@@ -11,16 +11,17 @@ from dataclasses import dataclass
 
 from runtime import diagnosis, steps
 from runtime.container_spec import Inputs, container_spec
-from runtime.facts import grant
+from runtime.facts import grant, inputs_of
 from runtime.freezer import ready_again
-from runtime.placement import NoRoom, Placement
+from runtime.placement import NoRoom
+from runtime.prestart import claim as prestart
 from runtime.prices import price_now
 from runtime.tools import Tools
 from spaceport.cause import Cause, Failure
-from spaceport.engine import ContainerSpec, EngineDown
+from spaceport.engine import EngineDown
 from spaceport.errors import SpaceportError
 from spaceport.failpoints import failpoint
-from spaceport.ledger import builds, egress, releases, replicas, secrets, spaces, variables, waiting
+from spaceport.ledger import builds, releases, replicas, secrets, spaces, variables, waiting
 from spaceport.ledger.database import Tx
 from spaceport.ledger.releases import Release
 from spaceport.ledger.replicas import Replica
@@ -81,12 +82,13 @@ def start(tools: Tools, key: SpaceKey, release_id: str) -> Started | None:
         planned = _plan(tx, tools, key, releases.get(tx, release_id))
     if planned is None:
         return None
-    replica, spec = planned
+    replica, inputs = planned
     failpoint("runtime:after-replica-row")
-    if isinstance(spec, Failure):
-        return Started(replica, spec)
+    if isinstance(inputs, Failure):
+        return Started(replica, inputs)
+    spec = container_spec(inputs)
     try:
-        handle = tools.engine.start(spec)
+        handle = prestart.begin(tools, replica, inputs, spec) or tools.engine.start(spec)
     except EngineDown:
         raise
     except SpaceportError as error:
@@ -202,7 +204,7 @@ def _move(tx: Tx, replica: Replica, state: ReplicaState, failure: Failure | None
 
 def _plan(
     tx: Tx, tools: Tools, key: SpaceKey, release: Release
-) -> tuple[Replica, ContainerSpec | Failure] | None:
+) -> tuple[Replica, Inputs | Failure] | None:
     """Place it and note it in the same transaction: two lanes never get the same room."""
     placement = grant(tx, release, tools)
     if isinstance(placement, NoRoom):
@@ -218,29 +220,8 @@ def _plan(
         placement=placement.to_json(),
         price=price_now(tx, tools.catalogue, key, release.flavor),
     )
-    return replica, _spec(tx, tools, release, replica, placement)
-
-
-def _spec(
-    tx: Tx, tools: Tools, release: Release, replica: Replica, placement: Placement
-) -> ContainerSpec | Failure:
-    space = spaces.get(tx, replica.space_key)
     try:
-        values = tools.secrets(tx, space.key)
+        values = tools.secrets(tx, key)
     except SpaceportError as error:
-        return diagnosis.of_refusal(str(error))
-    inputs = Inputs(
-        space=space,
-        release=release,
-        flavor=tools.catalogue.flavor(release.flavor),
-        placement=placement,
-        replica_id=replica.id,
-        instance=tools.instance,
-        data=tools.data,
-        host=tools.space_host(space.host_label),
-        hub_url=tools.hub_url,
-        settings=tools.settings.container,
-        secrets=values,
-        egress=egress.of(tx, space.key),
-    )
-    return container_spec(inputs)
+        return replica, diagnosis.of_refusal(str(error))
+    return replica, inputs_of(tx, tools, release, replica.id, placement, values)

@@ -20,6 +20,8 @@ from runtime.budget import enforce
 from runtime.freezer import Freezer
 from runtime.lane import Lane
 from runtime.placement import Capacity
+from runtime.prestart.keeper import Keeper
+from runtime.prestart.pool import Pool
 from runtime.prices import price_now
 from runtime.proxy.routes import Route
 from runtime.publisher import Publish, Publisher
@@ -86,8 +88,10 @@ class Supervisor:
             cleanup=cleanup,
             room_made=self._room_made,
             host=self._host,
+            prestarted=Pool(),
             began=time.time(),
         )
+        self._keeper = Keeper(self._tools)
         self._lanes: dict[SpaceKey, Lane] = {}
         self._errands: set[asyncio.Task[None]] = set()
 
@@ -99,7 +103,10 @@ class Supervisor:
         """Supervise until cancelled. Apps go on running after that."""
         ended = threading.Event()
         await self._publisher.load()
-        watcher = asyncio.create_task(self._hear_from_engine(ended))
+        watchers = [
+            asyncio.create_task(self._hear_from_engine(ended)),
+            asyncio.create_task(self._keeper.run()),
+        ]
         follower = Follower(
             CURSOR,
             self._tools.ledger,
@@ -112,8 +119,9 @@ class Supervisor:
             await follower.run()
         finally:
             ended.set()
-            watcher.cancel()
-            await asyncio.gather(watcher, *self._errands, return_exceptions=True)
+            for watcher in watchers:
+                watcher.cancel()
+            await asyncio.gather(*watchers, *self._errands, return_exceptions=True)
             await asyncio.gather(*(lane.close() for lane in self._lanes.values()))
             await self.freezer.close()
             self._lanes.clear()
@@ -140,6 +148,7 @@ class Supervisor:
         if key not in self._lanes:
             self._lanes[key] = Lane(key, self._tools)
         self._lanes[key].poke()
+        self._keeper.poke()
 
     async def _sweep(self) -> Iterable[SpaceKey]:
         """Whoever may need something; and lanes that need nothing any more are let go."""
@@ -181,6 +190,8 @@ class Supervisor:
             info = await self._tools.pools.run("engine", self._tools.engine.probe)
             self._host.capacity = Capacity.of(info, self._tools.settings.gpus or ())
             self._host.can_freeze = info.can_freeze
+            self._host.can_prestart = info.can_prestart
+            self._keeper.poke()
 
     async def _owners_of_containers(self) -> set[SpaceKey]:
         """The Spaces of all app containers; one whose Space is unknown is removed here."""

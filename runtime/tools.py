@@ -10,6 +10,7 @@ from typing import Protocol
 from config.catalogue import Catalogue
 from config.runtime import RuntimeSettings
 from runtime.placement import Capacity
+from runtime.prestart.pool import Pool
 from runtime.publisher import Publisher
 from spaceport.engine import Engine
 from spaceport.ledger import Ledger
@@ -59,6 +60,7 @@ class Host:
 
     capacity: Capacity = field(default_factory=Capacity)
     can_freeze: bool = False
+    can_prestart: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,4 +82,5 @@ class Tools:
     cleanup: Callable[[SpaceKey], None]
     room_made: Callable[[], None]  # a replica went: whoever waits for room should look again
     host: Host
+    prestarted: Pool
     began: float  # Unix time of this process's start

@@ -11,6 +11,9 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+PRESTART_VARIABLE = "SPACEPORT_PRESTART"
+"""`PORT:KEY`, in the environment of a process that waits for an order."""
+
 
 class ArtifactKind(StrEnum):
     ENVIRONMENT = "environment"  # base image, installed dependencies and checkout, mounted
@@ -22,6 +25,17 @@ class ArtifactKind(StrEnum):
 class ArtifactMount:
     source: str  # relative to the data folder
     target: str  # absolute, in the container
+
+
+@dataclass(frozen=True)
+class Prestart:
+    """How a process waits that has imported what this artifact's app will import.
+
+    `command` is told by `PRESTART_VARIABLE` where to wait; see `builder/inside/prestart.py`.
+    """
+
+    command: tuple[str, ...]
+    code: str  # target of the one mount that differs from app to app; may be filled later
 
 
 @dataclass(frozen=True)
@@ -37,6 +51,7 @@ class Artifact:
     app_file: str = ""
     read_only_root: bool = True  # False for a user's own image, which may write where it likes
     home: str = "/home/user"  # gets a writable tmpfs when the root is read-only
+    prestart: Prestart | None = None  # None: it always starts anew
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -49,4 +64,6 @@ class Artifact:
         command = known.get("command")
         known["command"] = None if command is None else tuple(command)
         known["mounts"] = tuple(ArtifactMount(**mount) for mount in known.get("mounts", ()))
+        if (waits := known.get("prestart")) is not None:
+            known["prestart"] = Prestart(tuple(waits["command"]), waits["code"])
         return cls(**known)

@@ -26,6 +26,8 @@ LABEL_BUILD = "spaceport.build"
 LABEL_REPLICA = "spaceport.replica"
 LABEL_EGRESS = "spaceport.egress"
 LABEL_ADDRESS = "spaceport.address"
+LABEL_WAITING = "spaceport.waiting"
+"""On a container that was started ahead; it has none of the others, also when it became an app."""
 
 
 class EngineDown(Unavailable):
@@ -166,6 +168,7 @@ class EngineInfo:
     can_build_images: bool = False
     can_pull: bool = False  # a registry is configured or reachable; decided when first tried
     can_freeze: bool = False
+    can_prestart: bool = False  # a network of its own for each, and mounts as they are told
     isolates_network: bool = False
     warnings: tuple[str, ...] = ()
 

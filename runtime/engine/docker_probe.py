@@ -38,6 +38,7 @@ def told(
         can_build_images=can_build,
         can_pull=True,
         can_freeze=True,
+        can_prestart=local,
         isolates_network=guarded and bool(info.get("BridgeNfIptables", True)),
         warnings=tuple(_warnings(info, version, can_build=can_build, guarded=guarded, local=local)),
     )

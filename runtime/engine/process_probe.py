@@ -72,6 +72,7 @@ def probe() -> EngineInfo:
         can_build_images=False,
         can_pull=False,
         can_freeze=True,
+        can_prestart=bool(have.bwrap) and own_network_possible(),
         isolates_network=own_network_possible(),
         warnings=tuple(_warnings(have)),
     )

@@ -127,6 +127,13 @@ def alive(tx: Tx, key: SpaceKey | None = None) -> list[Replica]:
     return [_replica(row) for row in tx.execute(query.order_by(replicas.c.created_at)).mappings()]
 
 
+def since(tx: Tx, moment: datetime, limit: int = 200) -> list[Replica]:
+    """Those that were started after `moment`, gone or not; newest first."""
+    query = select(replicas).where(replicas.c.created_at > moment)
+    rows = tx.execute(query.order_by(replicas.c.created_at.desc()).limit(limit)).mappings()
+    return [_replica(row) for row in rows]
+
+
 def newest(tx: Tx, key: SpaceKey) -> Replica | None:
     """The replica started last, gone or not: its log is the run log."""
     query = select(replicas).where(replicas.c.space_key == key)
