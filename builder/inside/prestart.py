@@ -194,6 +194,7 @@ def _tell(run: Any, *arguments: Any) -> None:
         trace = error.__traceback__
         while trace is not None and trace.tb_frame.f_globals is globals():
             trace = trace.tb_next
+        error.__traceback__ = trace
         sys.excepthook(type(error), error, trace)
         sys.exit(1)
     sys.exit(0)

@@ -68,11 +68,12 @@ def look(tools: Tools) -> float:
     with tools.ledger.read() as tx:
         known = read_known(tx, tools)
     pool.forget_all_but(set(found))
-    for one in found.values():
+    for one in tuple(found.values()):
         if pool.given_since(one.handle, began) or _may_stay(tools, one, known):
             continue
         if not pool.given_since(one.handle, began) and pool.drop(one.handle):
             tools.engine.remove(one.handle)
+            del found[one.handle]
     _remove_folders(tools, found)
     return _follow_plan(tools, known)
 
@@ -131,8 +132,8 @@ def _follow_plan(tools: Tools, known: Known) -> float:
     for handle in decided.drop:
         if pool.drop(handle):
             tools.engine.remove(handle)
-    if preparing:
-        return AGAIN
+    if preparing or decided.drop:
+        return AGAIN  # what is left of those dropped goes with the next look
     if not decided.start:
         return tools.settings.sweep
     left = pool.last_start + settings.quiet - time.monotonic()
