@@ -3,6 +3,7 @@
 - code-only pushes to a Gradio Space under 50 requests a second: time to the first answer of the new
   version, beside the bare start of the same app (same base, environment and limits, started by hand
   with `docker run` in the same run), and how many requests failed during the swaps;
+- the same once more with processes that wait with Gradio imported;
 - a static Space: from the end of the push to the new content;
 - 50 stopped Spaces: CPU and memory of Spaceport while nobody asks for anything.
 """

@@ -60,7 +60,7 @@ class Host:
 
     capacity: Capacity = field(default_factory=Capacity)
     can_freeze: bool = False
-    can_prestart: bool = False
+    can_prestart: bool | None = None  # None: not yet known
 
 
 @dataclass(frozen=True)

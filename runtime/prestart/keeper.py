@@ -62,6 +62,8 @@ class Keeper:
 def look(tools: Tools) -> float:
     """Compare and repair once; after how many seconds to look again."""
     began, pool = time.monotonic(), tools.prestarted
+    if tools.host.can_prestart is None:
+        return LEAST  # what would be of use cannot be told yet
     found = {one.handle: one for one in tools.engine.list({}) if LABEL_WAITING in one.labels}
     if not found and not tools.settings.prestart.total:
         return tools.settings.sweep

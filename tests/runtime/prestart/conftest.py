@@ -70,13 +70,11 @@ class Waited(World):
     async def replaced(self, key: SpaceKey, before: Replica) -> None:
         """Another replica than `before` is the only one, and serves."""
 
-        def right() -> bool:
-            living = self.view(key).replicas
-            return [one.state for one in living] == [ReplicaState.READY] and living[
-                0
-            ].id != before.id
+        await aeventually(lambda: self.is_replaced(key, before), 30)
 
-        await aeventually(right, 30)
+    def is_replaced(self, key: SpaceKey, before: Replica) -> bool:
+        living = [(one.id == before.id, one.state) for one in self.view(key).replicas]
+        return living == [(False, ReplicaState.READY)]
 
     async def restarted(self, key: SpaceKey) -> None:
         before = self.newest_replica(key)

@@ -8,6 +8,7 @@ import pytest
 
 from runtime.prestart.order import Caller
 from spaceport.engine import Engine
+from spaceport.ledger import replicas
 from spaceport.states import ReplicaState
 from tests.runtime.prestart.conftest import Waited
 from tests.runtime.test_adoption import supervisor_process
@@ -59,7 +60,7 @@ async def test_killed_between_the_note_and_the_order(waited: Waited) -> None:
             before = waited.newest_replica(key)
             waited.restart(key)
             await aeventually(
-                lambda seen=before: process.poll() is not None or is_replaced(waited, key, seen.id)
+                lambda seen=before: process.poll() is not None or waited.is_replaced(key, seen)
             )
         assert process.returncode == 137
     half = waited.newest_replica(key)
@@ -69,11 +70,4 @@ async def test_killed_between_the_note_and_the_order(waited: Waited) -> None:
     await waited.serves(key, "v1")
     await aeventually(lambda: waits not in waited.containers())
     with waited.ledger.read() as tx:
-        from spaceport.ledger import replicas
-
         assert replicas.get(tx, half.id).state is ReplicaState.GONE
-
-
-def is_replaced(waited: Waited, key: str, before: str) -> bool:
-    living = waited.view(key).replicas
-    return [one.state for one in living] == [ReplicaState.READY] and living[0].id != before
