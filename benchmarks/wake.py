@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sqlite3
 import statistics
 import tempfile
@@ -23,9 +22,8 @@ from benchmarks.live import (
     proportional_memory,
     write_space,
 )
+from benchmarks.prestart import cpu_of_machine, one_waits
 from benchmarks.report import Report
-from runtime.engine.netns import listening_of
-from runtime.prestart.kind import PORT
 from tests.e2e.conftest import docker, instance_of, remove_leftovers
 from tests.e2e.server import Server
 from tests.waiting import eventually
@@ -146,21 +144,6 @@ def stopped(server: Server, report: Report, rounds: int, *, prepared: bool = Fal
     how = "in a process that waited (goal: under 1.5 s)" if prepared else "plainly"
     told(report, f"Gradio, stopped, started {how}: visit to the first 200", taken)
     report.value("... CPU of the whole machine meanwhile, median", statistics.median(used), "s")
-
-
-def one_waits(server: Server) -> bool:
-    """Whether a prepared process has imported all and waits for an app."""
-    labels = [f"label=spaceport.instance={instance_of(server)}", "label=spaceport.waiting"]
-    filters = [word for label in labels for word in ("--filter", label)]
-    found = docker("ps", "-q", *filters).split()
-    pids = docker("inspect", "-f", "{{.State.Pid}}", *found).split() if found else []
-    return any(at.port == PORT for pid in pids for at in listening_of(int(pid)))
-
-
-def cpu_of_machine() -> float:
-    """Seconds that all cores together were busy since the start of the machine."""
-    fields = [int(field) for field in Path("/proc/stat").read_text().split("\n")[0].split()[1:9]]
-    return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
 
 
 def many(server: Server, report: Report, count: int) -> None:
