@@ -135,6 +135,7 @@ def prepared(server: Server, report: Report, deploys: int, rate: float) -> None:
     live = []
     for number in range(1, deploys + 1):
         eventually(lambda: one_waits(server), timeout=60)
+        time.sleep(1.5)  # until Spaceport has seen it, too
         started = push_version(server, space, wanted := f"prepared {number}")
         pushed = time.monotonic()
         seen = eventually(lambda title=wanted: load.first_seen(title), timeout=120)

@@ -136,6 +136,7 @@ def stopped(server: Server, report: Report, rounds: int, *, prepared: bool = Fal
         eventually(lambda: states(server, "gradio") == [], timeout=60)
         if prepared and number:
             eventually(lambda: one_waits(server), timeout=60)
+            time.sleep(1.5)  # until Spaceport has seen it, too
         started, busy = time.monotonic(), cpu_of_machine()
         eventually(lambda: server.get("/config", host=host).status == 200, timeout=60, every=0.01)
         if number:  # the first brings the process that waits for the next

@@ -21,7 +21,6 @@ from runtime.freezer import Freezer
 from runtime.lane import Lane
 from runtime.placement import Capacity
 from runtime.prestart.keeper import Keeper
-from runtime.prestart.pool import Pool
 from runtime.prices import price_now
 from runtime.proxy.routes import Route
 from runtime.publisher import Publish, Publisher
@@ -88,7 +87,6 @@ class Supervisor:
             cleanup=cleanup,
             room_made=self._room_made,
             host=self._host,
-            prestarted=Pool(),
             began=time.time(),
         )
         self._keeper = Keeper(self._tools)

@@ -82,5 +82,5 @@ class Tools:
     cleanup: Callable[[SpaceKey], None]
     room_made: Callable[[], None]  # a replica went: whoever waits for room should look again
     host: Host
-    prestarted: Pool
     began: float  # Unix time of this process's start
+    prestarted: Pool = field(default_factory=Pool)

@@ -21,7 +21,7 @@ import runpy
 import socket
 import sys
 from importlib.machinery import SourceFileLoader
-from types import ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import Any, ClassVar
 
 MOST = 16 * 1024 * 1024  # bytes of a line
@@ -170,7 +170,7 @@ def _run_script(program: list[str]) -> None:
         __loader__=SourceFileLoader("__main__", path),
         __annotations__={},
     )
-    _tell(_execute, path, main_module.__dict__)
+    _tell(_Script("__main__", path).exec_module, main_module)
 
 
 def _new_main() -> ModuleType:
@@ -180,10 +180,13 @@ def _new_main() -> ModuleType:
     return module
 
 
-def _execute(path: str, names: dict[str, Any]) -> None:
-    with open(path, "rb") as file:
-        source = file.read()
-    exec(compile(source, path, "exec", dont_inherit=True), names)  # noqa: S102  that is the order
+class _Script(SourceFileLoader):
+    """Runs a file that is nobody's module: no bytecode of it is read or written."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        source = self.get_data(self.path)
+        code: CodeType = compile(source, self.path, "exec", dont_inherit=True)
+        return code
 
 
 def _tell(run: Any, *arguments: Any) -> None:
@@ -192,12 +195,17 @@ def _tell(run: Any, *arguments: Any) -> None:
         run(*arguments)
     except Exception as error:
         trace = error.__traceback__
-        while trace is not None and trace.tb_frame.f_globals is globals():
+        while trace is not None and _is_ours(trace.tb_frame):
             trace = trace.tb_next
         error.__traceback__ = trace
         sys.excepthook(type(error), error, trace)
         sys.exit(1)
     sys.exit(0)
+
+
+def _is_ours(frame: FrameType) -> bool:
+    file = frame.f_code.co_filename
+    return frame.f_globals is globals() or file.startswith("<frozen importlib.")
 
 
 if __name__ == "__main__":
