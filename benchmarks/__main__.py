@@ -12,7 +12,7 @@ import sys
 
 import benchmarks
 
-HELPERS = {"__main__", "report"}
+HELPERS = {"__main__", "prestart", "report"}
 
 
 def names() -> list[str]:

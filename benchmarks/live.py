@@ -3,6 +3,7 @@
 - code-only pushes to a Gradio Space under 50 requests a second: time to the first answer of the new
   version, beside the bare start of the same app (same base, environment and limits, started by hand
   with `docker run` in the same run), and how many requests failed during the swaps;
+- the same once more with processes that wait with Gradio imported;
 - a static Space: from the end of the push to the new content;
 - 50 stopped Spaces: CPU and memory of Spaceport while nobody asks for anything.
 """
@@ -23,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.prestart import one_waits
 from benchmarks.report import Report
 from tests.e2e.conftest import instance_of, remove_leftovers
 from tests.e2e.server import Server
@@ -47,10 +49,15 @@ def main(argv: list[str]) -> None:
     report = Report("live")
     with tempfile.TemporaryDirectory() as folder:
         server = Server(Path(folder) / "spaceport")
+        server.settings["SPACEPORT__RUNTIME__PRESTART__TOTAL"] = "0"
         server.start()
         try:
             server.user("bench")
             gradio(server, report, options.deploys, options.rate)
+            server.stop()
+            server.settings["SPACEPORT__RUNTIME__PRESTART__TOTAL"] = "1"
+            server.start()
+            prepared(server, report, options.deploys, options.rate)
             static(server, report)
             idle(server, report, options.spaces)
         finally:
@@ -109,18 +116,49 @@ class Load:
             thread.join()
 
 
+def push_version(server: Server, space: str, version: str) -> float:
+    """When the push began."""
+    source = server.folder / "gradio-app"
+    write_space(source, "gradio", {"app.py": GRADIO_APP.format(version=version)})
+    started = time.monotonic()
+    pushed = server.push(space, source, version)
+    if pushed.returncode:
+        raise SystemExit(pushed.stderr)
+    return started
+
+
+def prepared(server: Server, report: Report, deploys: int, rate: float) -> None:
+    """The same pushes, each when a process waits."""
+    space = "bench/gradio"
+    load = Load(server, server.app_host(space), rate)
+    load.start()
+    live = []
+    for number in range(1, deploys + 1):
+        eventually(lambda: one_waits(server), timeout=60)
+        time.sleep(1.5)  # until Spaceport has seen it, too
+        started = push_version(server, space, wanted := f"prepared {number}")
+        pushed = time.monotonic()
+        seen = eventually(lambda title=wanted: load.first_seen(title), timeout=120)
+        live.append((seen - started, seen - pushed))
+    load.stop()
+    for what, at in (("start", 0), ("end (goal: under 2 s)", 1)):
+        report.value(
+            "code-only push into a process that waited, to the first new answer, from the "
+            f"{what} of git push, median",
+            statistics.median(one[at] for one in live),
+            "s",
+        )
+    report.value("... of which failed (goal: 0)", len(load.failed), "")
+    server.delete_space(space)
+
+
 def gradio(server: Server, report: Report, deploys: int, rate: float) -> None:
+    """Leaves the Space for `prepared`."""
     space = "bench/gradio"
     server.create_space(space, "gradio")
-    source = server.folder / "gradio-app"
 
     def push(version: str) -> float:
-        write_space(source, "gradio", {"app.py": GRADIO_APP.format(version=version)})
-        started = time.monotonic()
-        pushed = server.push(space, source, version)
-        if pushed.returncode:
-            raise SystemExit(pushed.stderr)
-        return started
+        return push_version(server, space, version)
 
     started = push("version 0")
     server.reaches(space, "RUNNING", timeout=300)
@@ -158,7 +196,6 @@ def gradio(server: Server, report: Report, deploys: int, rate: float) -> None:
     report.value("... of which failed (goal: 0)", len(load.failed), "")
     for failure in load.failed[:5]:
         print("   ", failure)
-    server.delete_space(space)
 
 
 def artifact(server: Server, space: str) -> dict[str, Any]:

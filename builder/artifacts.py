@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from builder.places import APP, BOOT, CODE, ENVIRONMENT, HOME
+from builder.places import APP, BOOT, CODE, ENVIRONMENT, HOME, PYTHON
 from builder.plan.model import AppPlan, ImagePlan
-from spaceport.artifact import SECRETS_FILE, Artifact, ArtifactKind, ArtifactMount
+from spaceport.artifact import SECRETS_FILE, Artifact, ArtifactKind, ArtifactMount, Prestart
 from spaceport.sdk import Sdk
 
 STREAMLIT_SECRETS = f"{HOME}/.streamlit/secrets.toml"
@@ -48,7 +48,16 @@ def of_app(
         port=plan.port,
         app_file=plan.app_file,
         home=HOME,
+        prestart=_prestart(plan),
     )
+
+
+def _prestart(plan: AppPlan) -> Prestart | None:
+    """Only with packages that ran no code of their own at the installation: what is only this
+    Space's is not run while nobody asked for it."""
+    if not plan.preload or not plan.environment.shared:
+        return None
+    return Prestart((PYTHON, f"{BOOT}/prestart.py", APP, *plan.preload), CODE)
 
 
 def of_image(plan: ImagePlan, tag: str) -> Artifact:

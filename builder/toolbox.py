@@ -17,7 +17,8 @@ from builder.folders import discard, fresh
 from builder.places import Places
 
 SCRIPTS = Path(__file__).parent / "inside"
-NAMES = ("install.py", "bytecode.py", "launch.py", "sitecustomize.py")
+BOOT = ("launch.py", "prestart.py", "sitecustomize.py")
+NAMES = ("install.py", "bytecode.py", *BOOT)
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,11 @@ class Toolbox:
     boot: str  # names the scripts that become part of an environment
 
     def fill_boot(self, target: Path) -> None:
-        """Lay out what an app's start needs: `launch.py` and `site/sitecustomize.py`."""
+        """Lay out what an app's start needs: the scripts, and `site/sitecustomize.py`."""
         (target / "site").mkdir(parents=True)
-        shutil.copyfile(self.folder / "launch.py", target / "launch.py")
-        shutil.copyfile(self.folder / "sitecustomize.py", target / "site" / "sitecustomize.py")
+        for name in BOOT:
+            place = target / "site" if name == "sitecustomize.py" else target
+            shutil.copyfile(self.folder / name, place / name)
 
 
 def prepare(places: Places) -> Toolbox:
@@ -43,7 +45,7 @@ def prepare(places: Places) -> Toolbox:
     folder = places.tools / name
     if not folder.is_dir():
         _lay_out(places, folder, [*scripts, binary])
-    return Toolbox(folder, fingerprint_of_files([SCRIPTS / "launch.py", SCRIPTS / NAMES[-1]]))
+    return Toolbox(folder, fingerprint_of_files([SCRIPTS / name for name in BOOT]))
 
 
 def _lay_out(places: Places, folder: Path, files: list[Path]) -> None:

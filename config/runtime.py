@@ -147,6 +147,24 @@ class MemorySettings(BaseModel):
         return self
 
 
+class PrestartSettings(BaseModel):
+    """Processes that wait with an SDK imported, for the next start of an app that uses it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    total: int = Field(2, ge=0, description="At most so many wait; 0: none, every start is plain.")
+    each: int = Field(1, ge=1, description="At most so many with the same packages and limits.")
+    memory_share: float = Field(
+        0.1, gt=0, le=1, description="New ones take at most this part of the memory that is free."
+    )
+    quiet: float = Field(
+        3.0, ge=0, description="Seconds after a start of any app before another one is prepared."
+    )
+    recent: float = Field(
+        7.0, gt=0, description="Days; what nobody started for so long has nothing waiting for it."
+    )
+
+
 class RuntimeSettings(BaseModel):
     """The supervisor of the apps."""
 
@@ -159,6 +177,7 @@ class RuntimeSettings(BaseModel):
     container: ContainerSettings = ContainerSettings()
     storage: StorageSettings = StorageSettings()
     memory: MemorySettings = MemorySettings()
+    prestart: PrestartSettings = PrestartSettings()
     sleep_free: int | None = Field(
         2 * DAY, ge=1, description="Idle seconds after which free hardware sleeps; None: never."
     )

@@ -28,6 +28,7 @@ class PythonSdk(BaseModel):
     packages: tuple[str, ...] = ()
     command: tuple[str, ...] = Field(min_length=1)
     env: dict[str, str] = {}
+    preload: tuple[str, ...] = ()
 
     @field_validator("default_version", "minimum_version")
     @classmethod

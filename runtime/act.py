@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from runtime import diagnosis, steps
 from runtime.container_spec import with_mounts
 from runtime.freezer import ready_again
-from runtime.planning import plan
+from runtime.planning import Planned, plan
+from runtime.prestart import claim as prestart
 from runtime.tools import Tools
 from spaceport.cause import Cause, Failure
-from spaceport.engine import EngineDown
+from spaceport.engine import ContainerSpec, EngineDown, Handle
 from spaceport.errors import SpaceportError
 from spaceport.failpoints import failpoint
 from spaceport.ledger import builds, releases, replicas, secrets, spaces, variables, waiting
@@ -84,21 +85,29 @@ def start(tools: Tools, key: SpaceKey, release_id: str) -> Started | None:
     if isinstance(spec, Failure):
         return Started(replica, spec)
     try:
-        spec = with_mounts(spec, tools.storage.mounts(planned.needs))
-    except (SpaceportError, OSError) as error:
-        return Started(replica, diagnosis.of_storage(error))
-    failpoint("runtime:after-mounts")
-    try:
-        tools.secret_files.lay(replica.id, planned.secrets)
-        handle = tools.engine.start(spec)
+        started = prestart.begin(tools, planned) or _plainly(tools, planned, spec)
     except EngineDown:
         raise
     except SpaceportError as error:
         return Started(replica, diagnosis.of_refusal(str(error)))
+    if isinstance(started, Failure):
+        return Started(replica, started)
     failpoint("runtime:after-engine-start")
     with tools.ledger.write() as tx:
-        replicas.started(tx, replica, handle)
+        replicas.started(tx, replica, started)
         return Started(replicas.get(tx, replica.id))
+
+
+def _plainly(tools: Tools, planned: Planned, spec: ContainerSpec) -> Handle | Failure:
+    """A container of its own, with everything that it mounts."""
+    try:
+        spec = with_mounts(spec, tools.storage.mounts(planned.needs))
+    except (SpaceportError, OSError) as error:
+        return diagnosis.of_storage(error)
+    failpoint("runtime:after-mounts")
+    if planned.inputs is not None:
+        tools.secret_files.lay(planned.replica.id, planned.inputs.secrets)
+    return tools.engine.start(spec)
 
 
 def gone(tools: Tools, replica_id: str) -> None:

@@ -111,8 +111,7 @@ def container_name(replica_id: str) -> str:
 def environment(inputs: Inputs) -> dict[str, str]:
     """Defaults that a user may override, then the user's own, then what nobody may set."""
     return {
-        **_defaults(inputs),
-        **inputs.release.artifact.env,
+        **platform_environment(inputs),
         **inputs.release.variables,
         **inputs.secrets,
         **helpers(inputs),
@@ -125,6 +124,11 @@ def _for_launcher(inputs: Inputs) -> dict[str, str]:
     if SECRETS_FILE not in inputs.release.artifact.env:
         return {}
     return {SECRET_NAMES: ",".join(sorted(inputs.secrets))}
+
+
+def platform_environment(inputs: Inputs) -> dict[str, str]:
+    """The part that is the same for all Spaces of an SDK and a flavour."""
+    return {**_defaults(inputs), **inputs.release.artifact.env}
 
 
 def helpers(inputs: Inputs) -> dict[str, str]:

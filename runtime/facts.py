@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from runtime.container_spec import Inputs
 from runtime.placement import NoRoom, Placement, Rival, in_turn
 from runtime.tools import Tools
 from runtime.view import Room, target
 from spaceport.cause import Cause, Failure
-from spaceport.ledger import builds, releases, replicas, spaces, waiting
+from spaceport.ledger import builds, egress, releases, replicas, spaces, waiting
 from spaceport.ledger.builds import Build
 from spaceport.ledger.columns import now
 from spaceport.ledger.database import Tx
@@ -109,3 +111,30 @@ def _turn(found: NoRoom) -> str:
     tens = found.position % 100 in (11, 12, 13)
     ending = "th" if tens else endings.get(found.position % 10, "th")
     return f"; it is {found.position}{ending} in the queue"
+
+
+def inputs_of(
+    tx: Tx,
+    tools: Tools,
+    release: Release,
+    replica_id: str,
+    placement: Placement,
+    secrets: Mapping[str, str],
+) -> Inputs:
+    """All that the container of a replica depends on. Raises `Invalid` for an unknown flavour."""
+    space = spaces.get(tx, release.space_key)
+    return Inputs(
+        space=space,
+        release=release,
+        flavor=tools.catalogue.flavor(release.flavor),
+        placement=placement,
+        replica_id=replica_id,
+        instance=tools.instance,
+        data=tools.data,
+        host=tools.space_host(space.host_label),
+        hub_url=tools.hub_url,
+        settings=tools.settings.container,
+        secrets=secrets,
+        secret_files=tools.secret_files.mount(replica_id, secrets),
+        egress=egress.of(tx, space.repository_key),
+    )

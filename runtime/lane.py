@@ -144,7 +144,7 @@ class Lane:
         if facts is None:
             return None
         self.waits_for_room = facts.room.failure is not None
-        found = await self._containers()
+        found = await self._containers(facts)
         living = {replica.id: replica for replica in facts.overview.replicas}
         claimed = {} if found is None else by_replica(found, living)
         await self._watches.keep_up(facts.overview, claimed if found is not None else None)
@@ -176,14 +176,25 @@ class Lane:
             except NotFound:
                 return None
 
-    async def _containers(self) -> list[Observed] | None:
+    async def _containers(self, facts: Facts) -> list[Observed] | None:
         """None while the engine does not answer."""
-        tools = self._tools
+        handles = [replica.handle for replica in facts.overview.replicas if replica.handle]
+        gone = facts.gone.handle if facts.gone is not None else None
+        if gone is not None and self._tools.prestarted.gave(gone):
+            handles.append(gone)
         try:
-            found = await tools.pools.run("engine", tools.engine.list, {LABEL_SPACE: self.key})
+            return await self._tools.pools.run("engine", self._own, handles)
         except EngineDown:
             return None
-        return [one for one in found if LABEL_REPLICA in one.labels]
+
+    def _own(self, noted: list[Handle]) -> list[Observed]:
+        """Ours by label; and those that waited for being ours, which only the ledger tells."""
+        engine = self._tools.engine
+        found = [one for one in engine.list({LABEL_SPACE: self.key}) if LABEL_REPLICA in one.labels]
+        for handle in set(noted) - {one.handle for one in found}:
+            with suppress(NoSuchContainer):
+                found.append(engine.inspect(handle))
+        return found
 
     def _sight(self, replica: Replica, container: Observed | None) -> Sighting:
         loop, watch = asyncio.get_running_loop(), self._watches.of(replica.id)
@@ -304,7 +315,7 @@ def by_replica(found: list[Observed], living: dict[str, Replica]) -> dict[str, O
     claimed: dict[str, Observed] = {}
     for one in found:
         replica_id = handles.get(one.handle)
-        label = one.labels[LABEL_REPLICA]
+        label = one.labels.get(LABEL_REPLICA, "")
         if replica_id is None and label in living and living[label].handle is None:
             replica_id = label
         if replica_id is not None:

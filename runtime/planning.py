@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from runtime import diagnosis
 from runtime.container_spec import Inputs, container_spec
-from runtime.facts import grant
-from runtime.placement import NoRoom, Placement
+from runtime.facts import grant, inputs_of
+from runtime.placement import NoRoom
 from runtime.prices import price_now
-from runtime.storage.needs import Needs, VolumeRefused, needs_of
+from runtime.storage.needs import Needs, ScratchNeed, VolumeRefused, needs_of
 from runtime.tools import Tools
 from spaceport.cause import Failure
 from spaceport.engine import ContainerSpec
 from spaceport.errors import SpaceportError
-from spaceport.ledger import egress, replicas, spaces, waiting
+from spaceport.ledger import replicas, waiting
 from spaceport.ledger.database import Tx
 from spaceport.ledger.overview import overview
 from spaceport.ledger.releases import Release
@@ -30,7 +29,7 @@ class Planned:
     replica: Replica
     spec: ContainerSpec | Failure
     needs: Needs = field(default_factory=Needs)
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    inputs: Inputs | None = None  # None: it cannot be made
 
 
 def plan(tx: Tx, tools: Tools, key: SpaceKey, release: Release) -> Planned | None:
@@ -59,7 +58,8 @@ def plan(tx: Tx, tools: Tools, key: SpaceKey, release: Release) -> Planned | Non
         values = tools.secrets(tx, key)
     except SpaceportError as error:
         return Planned(replica, diagnosis.of_refusal(str(error)))
-    return Planned(replica, _spec(tx, tools, release, replica, placement, values), needs, values)
+    inputs = inputs_of(tx, tools, release, replica.id, placement, values)
+    return Planned(replica, container_spec(inputs), needs, inputs)
 
 
 def _needs(tx: Tx, tools: Tools, key: SpaceKey, release: Release) -> tuple[Needs, Failure | None]:
@@ -67,34 +67,12 @@ def _needs(tx: Tx, tools: Tools, key: SpaceKey, release: Release) -> tuple[Needs
         needs = needs_of(tx, overview(tx, key), tools.storage.sources)
     except VolumeRefused as error:
         return Needs(), diagnosis.of_volume(error.volume.mount_path, error)
+    return replace(needs, scratch=scratch_of(tools, release)), None
+
+
+def scratch_of(tools: Tools, release: Release) -> ScratchNeed | None:
+    """A new disk of the flavour's size for what the app writes, where that can be had."""
+    if not (tools.host.one_user and release.artifact.read_only_root):
+        return None
     disk = tools.catalogue.flavor(release.flavor).disk_bytes
-    if tools.host.one_user and release.artifact.read_only_root:
-        needs = replace(needs, scratch=tools.storage.scratch_need(disk, release.artifact.home))
-    return needs, None
-
-
-def _spec(
-    tx: Tx,
-    tools: Tools,
-    release: Release,
-    replica: Replica,
-    placement: Placement,
-    values: Mapping[str, str],
-) -> ContainerSpec:
-    space = spaces.get(tx, replica.space_key)
-    inputs = Inputs(
-        space=space,
-        release=release,
-        flavor=tools.catalogue.flavor(release.flavor),
-        placement=placement,
-        replica_id=replica.id,
-        instance=tools.instance,
-        data=tools.data,
-        host=tools.space_host(space.host_label),
-        hub_url=tools.hub_url,
-        settings=tools.settings.container,
-        secrets=values,
-        secret_files=tools.secret_files.mount(replica.id, values),
-        egress=egress.of(tx, space.repository_key),
-    )
-    return container_spec(inputs)
+    return tools.storage.scratch_need(disk, release.artifact.home)

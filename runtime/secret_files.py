@@ -20,6 +20,8 @@ from spaceport.errors import Misconfigured
 TARGET = "/run/secrets"
 MEMORY = Path("/dev/shm")  # noqa: S108  the folder in it is ours alone, and checked to be
 APP_UID = 1000
+WAITING = "waiting-"
+"""So begin the names of folders of containers that wait for their app (`runtime.prestart`)."""
 
 
 class SecretFiles:
@@ -42,6 +44,28 @@ class SecretFiles:
         if not secrets or not self._usable:
             return ()
         return (Mount(self._root / replica_id, TARGET),)
+
+    def prepare(self, name: str) -> tuple[Mount, ...]:
+        """An empty folder (`name` begins with `WAITING`) for a container of which nobody knows yet
+        whose it will be. Raises `Misconfigured`."""
+        if not self._usable:
+            return ()
+        self._enter()
+        (self._root / name).mkdir(exist_ok=True)
+        (self._root / name).chmod(0o755)
+        return (Mount(self._root / name, TARGET),)
+
+    def fill(self, name: str, replica_id: str, secrets: Mapping[str, str]) -> None:
+        """Now it is known: what was prepared becomes that replica's. Raises `Misconfigured`."""
+        if not self._usable:
+            return
+        self.lay(name, secrets)
+        with suppress(FileExistsError):
+            (self._root / replica_id).symlink_to(name)
+
+    def prepared(self) -> set[str]:
+        """The folders that wait, or became a replica's."""
+        return {name for name in self._names() if name.startswith(WAITING)}
 
     def lay(self, replica_id: str, secrets: Mapping[str, str]) -> None:
         """Write the files. Raises `Misconfigured` when that is not possible."""
@@ -78,10 +102,18 @@ class SecretFiles:
 
     def discard(self, replica_id: str) -> None:
         """The replica is gone."""
-        shutil.rmtree(self._root / replica_id, ignore_errors=True)
+        place = self._root / replica_id
+        if place.is_symlink():
+            shutil.rmtree(self._root / place.readlink().name, ignore_errors=True)
+            place.unlink(missing_ok=True)
+        else:
+            shutil.rmtree(place, ignore_errors=True)
 
     def laid(self) -> set[str]:
         """The replicas that have files. Look here first, and then which of them are alive."""
+        return {name for name in self._names() if not name.startswith(WAITING)}
+
+    def _names(self) -> set[str]:
         try:
             return {folder.name for folder in self._root.iterdir()}
         except OSError:

@@ -21,6 +21,7 @@ from runtime.freezer import Freezer
 from runtime.lane import Lane
 from runtime.placement import Capacity
 from runtime.pressure import Candidate, Memory
+from runtime.prestart.keeper import Keeper
 from runtime.prices import price_now
 from runtime.proxy.routes import Route
 from runtime.publisher import Publish, Publisher
@@ -101,6 +102,7 @@ class Supervisor:
             relief=Relief(settings.memory, read_memory),
             began=time.time(),
         )
+        self._keeper = Keeper(self._tools)
         self._lanes: dict[SpaceKey, Lane] = {}
         self._errands: set[asyncio.Task[None]] = set()
 
@@ -116,10 +118,13 @@ class Supervisor:
         """Supervise until cancelled. Apps go on running after that."""
         ended = threading.Event()
         await self._publisher.load()
-        watchers = [asyncio.create_task(self._hear_from_engine(ended))]
-        watchers.append(asyncio.create_task(StorageWatch(self._tools, self._evict).run()))
         relief = self._tools.relief.run(self._candidates, self._poke)
-        watchers.append(asyncio.create_task(relief))
+        watchers = [
+            asyncio.create_task(self._hear_from_engine(ended)),
+            asyncio.create_task(self._keeper.run()),
+            asyncio.create_task(StorageWatch(self._tools, self._evict).run()),
+            asyncio.create_task(relief),
+        ]
         follower = Follower(
             CURSOR,
             self._tools.ledger,
@@ -161,6 +166,7 @@ class Supervisor:
         if key not in self._lanes:
             self._lanes[key] = Lane(key, self._tools)
         self._lanes[key].poke()
+        self._keeper.poke()
 
     async def _sweep(self) -> Iterable[SpaceKey]:
         """Whoever may need something; and lanes that need nothing any more are let go."""
@@ -223,6 +229,8 @@ class Supervisor:
             self._host.can_reclaim = info.can_reclaim
             self._host.shares_memory = info.local
             self._tools.secret_files.learn(info)
+            self._host.can_prestart = info.can_prestart
+            self._keeper.poke()
 
     async def _owners_of_containers(self) -> set[SpaceKey]:
         """The Spaces of all app containers; one whose Space is unknown is removed here."""

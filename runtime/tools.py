@@ -10,6 +10,7 @@ from typing import Protocol
 from config.catalogue import Catalogue
 from config.runtime import RuntimeSettings
 from runtime.placement import Capacity
+from runtime.prestart.pool import Pool
 from runtime.publisher import Publisher
 from runtime.relief import Relief
 from runtime.secret_files import SecretFiles
@@ -65,6 +66,7 @@ class Host:
     one_user: bool = False
     can_reclaim: bool = False
     shares_memory: bool = False  # with this process
+    can_prestart: bool | None = None  # None: not yet known
 
 
 @dataclass(frozen=True)
@@ -90,3 +92,4 @@ class Tools:
     host: Host
     relief: Relief
     began: float  # Unix time of this process's start
+    prestarted: Pool = field(default_factory=Pool)

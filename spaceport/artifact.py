@@ -15,6 +15,8 @@ SECRETS_FILE = "SPACEPORT_SECRETS_FILE"
 """In an artifact's `env`: where its launcher writes the secrets for the app (3.3.3)."""
 SECRET_NAMES = "SPACEPORT_SECRET_NAMES"  # noqa: S105
 """Which variables those are, with commas; `builder/inside/launch.py` reads both."""
+PRESTART_VARIABLE = "SPACEPORT_PRESTART"
+"""`PORT:KEY`, in the environment of a process that waits for an order."""
 
 
 class ArtifactKind(StrEnum):
@@ -30,6 +32,17 @@ class ArtifactMount:
 
 
 @dataclass(frozen=True)
+class Prestart:
+    """How a process waits that has imported what this artifact's app will import.
+
+    `command` is told by `PRESTART_VARIABLE` where to wait; see `builder/inside/prestart.py`.
+    """
+
+    command: tuple[str, ...]
+    code: str  # target of the one mount that differs from app to app; may be filled later
+
+
+@dataclass(frozen=True)
 class Artifact:
     kind: ArtifactKind
     image: str = ""  # what the engine starts; empty for a folder
@@ -42,6 +55,7 @@ class Artifact:
     app_file: str = ""
     read_only_root: bool = True  # False for a user's own image, which may write where it likes
     home: str = "/home/user"  # gets a writable tmpfs when the root is read-only
+    prestart: Prestart | None = None  # None: it always starts anew
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -54,4 +68,6 @@ class Artifact:
         command = known.get("command")
         known["command"] = None if command is None else tuple(command)
         known["mounts"] = tuple(ArtifactMount(**mount) for mount in known.get("mounts", ()))
+        if (waits := known.get("prestart")) is not None:
+            known["prestart"] = Prestart(tuple(waits["command"]), waits["code"])
         return cls(**known)

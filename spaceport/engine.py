@@ -26,6 +26,8 @@ LABEL_BUILD = "spaceport.build"
 LABEL_REPLICA = "spaceport.replica"
 LABEL_EGRESS = "spaceport.egress"
 LABEL_ADDRESS = "spaceport.address"
+LABEL_WAITING = "spaceport.waiting"
+"""On a container that was started ahead; it has none of the others, also when it became an app."""
 
 
 class EngineDown(Unavailable):
@@ -169,6 +171,7 @@ class EngineInfo:
     can_pull: bool = False  # a registry is configured or reachable; decided when first tried
     can_freeze: bool = False
     can_reclaim: bool = False  # frozen memory can be pushed out: the host has swap
+    can_prestart: bool = False  # a network of its own for each, and mounts as they are told
     isolates_network: bool = False
     one_user: bool = False  # the user of every container is the same one on the host
     local: bool = True  # it sees this machine's folders

@@ -69,8 +69,12 @@ class Fleet:
         server.settings["SPACEPORT__BUILDER__PREWARM"] = "false"
         return cls(server)
 
-    def start(self, *, freeze: float = 0, swap: float = 0, sleep: float = NEVER) -> None:
-        """Start it, or start it anew with other times; Spaces stay."""
+    def start(
+        self, *, freeze: float = 0, swap: float = 0, sleep: float = NEVER, prestart: int = 0
+    ) -> None:
+        """Start it, or start it anew with other times; Spaces stay. `prestart`: processes that
+        wait with their SDK imported."""
+        self.server.settings["SPACEPORT__RUNTIME__PRESTART__TOTAL"] = str(prestart)
         for name, seconds in (("FREEZE_AFTER", freeze), ("SWAP_AFTER", swap)):
             self.server.settings[f"SPACEPORT__RUNTIME__{name}"] = str(seconds)
         self.server.settings["SPACEPORT__RUNTIME__SLEEP_FREE"] = str(int(sleep))

@@ -16,14 +16,19 @@ import sys
 
 
 def main(code: str, app: str, link_from: int, command: list[str]) -> int:
-    lay_out(code, app, link_from)
-    os.chdir(app)
-    _write_secrets()
+    prepare(code, app, link_from)
     try:
         os.execvp(command[0], command)
     except OSError as error:
         print(f"{command[0]}: {error.strerror}", file=sys.stderr)
     return 127
+
+
+def prepare(code: str, app: str, link_from: int) -> None:
+    """All that comes before the app itself."""
+    lay_out(code, app, link_from)
+    os.chdir(app)
+    _write_secrets()
 
 
 def lay_out(code: str, app: str, link_from: int) -> None:

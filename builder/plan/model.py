@@ -66,6 +66,7 @@ class AppPlan:
     command: tuple[str, ...]
     env: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    preload: tuple[str, ...] = ()  # what a process imports that waits for such an app
 
     @property
     def port(self) -> int:

@@ -56,6 +56,7 @@ def plan(card: Card, read: Read, context: Context) -> AppPlan:
         app_file=app_file,
         command=_command(catalogue, app_file),
         env=dict(catalogue.env),
+        preload=catalogue.preload,
         notes=tuple(note for note in _notes(chosen.note, private, own, before, card) if note),
     )
 

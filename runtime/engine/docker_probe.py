@@ -42,6 +42,7 @@ def told(
         can_freeze=True,
         one_user=True,
         can_reclaim=local and reclaim.possible(),
+        can_prestart=local,
         isolates_network=guarded and bool(info.get("BridgeNfIptables", True)),
         local=local,
         maps_users=any(word in options for word in ("name=userns", "name=rootless")),

@@ -73,6 +73,7 @@ def probe() -> EngineInfo:
         can_pull=False,
         can_freeze=True,
         can_reclaim=process_cgroup.available() and reclaim.possible(),
+        can_prestart=bool(have.bwrap) and own_network_possible(),
         isolates_network=own_network_possible(),
         maps_users=os.geteuid() == 0,  # each container has a user of the host for itself
         warnings=tuple(_warnings(have)),

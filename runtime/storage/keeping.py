@@ -24,6 +24,8 @@ from spaceport.names import SpaceKey
 
 logger = logging.getLogger(__name__)
 
+PRESTARTED, SCRATCH = "prestarted", "scratch"
+"""`prestarted/<number>/scratch` names the disk of a process that waits for its app."""
 TRY = "try"  # where `Disks` tries whether it can mount at all
 
 
@@ -120,6 +122,11 @@ class Storage:
             self.disks.remove(disk_id)
 
     def _held(self, name: str) -> bool:
+        waiting = (self._data / PRESTARTED).glob(f"*/{SCRATCH}")
+        for file in waiting:
+            with suppress(FileNotFoundError):
+                if name == held_disk(file.read_text()):
+                    return True
         with self._ledger.read() as tx:
             return any(name in replica.holds for replica in replicas.alive(tx))
 

@@ -75,9 +75,12 @@ def create(
     return get(tx, replica_id)
 
 
-def started(tx: Tx, replica: Replica, handle: str) -> None:
-    """Note the engine's name of the container."""
-    tx.execute(update(replicas).where(replicas.c.id == replica.id).values(handle=handle))
+def started(tx: Tx, replica: Replica, handle: str, *, holds: Collection[str] | None = None) -> None:
+    """Note the engine's name of the container, and what it mounts if that is not as planned."""
+    values: dict[str, Any] = {"handle": handle}
+    if holds is not None:
+        values["holds"] = sorted(holds)
+    tx.execute(update(replicas).where(replicas.c.id == replica.id).values(values))
     if replica.handle is None and replica.state is ReplicaState.STARTING:
         flavor = _flavor(tx, replica)
         usage.replica_started(tx, replica.space_key, replica.id, flavor, replica.price)
@@ -132,6 +135,13 @@ def alive(tx: Tx, key: SpaceKey | None = None) -> list[Replica]:
     if key is not None:
         query = query.where(replicas.c.space_key == key)
     return [_replica(row) for row in tx.execute(query.order_by(replicas.c.created_at)).mappings()]
+
+
+def since(tx: Tx, moment: datetime, limit: int = 200) -> list[Replica]:
+    """Those that were started after `moment`, gone or not; newest first."""
+    query = select(replicas).where(replicas.c.created_at > moment)
+    rows = tx.execute(query.order_by(replicas.c.created_at.desc()).limit(limit)).mappings()
+    return [_replica(row) for row in rows]
 
 
 def newest(tx: Tx, key: SpaceKey) -> Replica | None:

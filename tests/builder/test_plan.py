@@ -17,7 +17,7 @@ from builder.plan.context import Context
 from builder.plan.model import AppPlan, EnvironmentPlan, FolderPlan, ImagePlan
 from config.builder import BuilderSettings
 from config.sdks import SdkCatalogue
-from spaceport.artifact import Artifact, ArtifactKind, ArtifactMount
+from spaceport.artifact import Artifact, ArtifactKind, ArtifactMount, Prestart
 from spaceport.cause import Cause
 from spaceport.engine import EngineInfo
 from spaceport.sdk import Sdk
@@ -68,7 +68,25 @@ def test_gradio() -> None:
             "GRADIO_ANALYTICS_ENABLED": "False",
         },
         notes=("a note",),
+        preload=SdkCatalogue.load().sdks[Sdk.GRADIO].preload,
     )
+    assert found.preload[0] == "gradio"
+
+
+def test_a_process_waits_only_with_packages_that_ran_no_code_of_the_space() -> None:
+    for requirements, waits in ((b"six\n", True), (b"git+https://example.org/own\n", False)):
+        read = files(README__md=card(), app__py=b"", requirements__txt=requirements)
+        found = plan(read, context())
+        assert isinstance(found, AppPlan)
+        artifact = of_app(
+            found,
+            image=BASE.reference,
+            environment="environments/x",
+            checkout="checkouts/k/r",
+            link_from=1024,
+            fast_start=True,
+        )
+        assert (artifact.prestart is not None) is waits
 
 
 def test_streamlit_artifact() -> None:
@@ -84,7 +102,10 @@ def test_streamlit_artifact() -> None:
         link_from=1024,
         fast_start=True,
     )
+    boot = "/opt/spaceport/env/boot/prestart.py"
+    words = ("/opt/spaceport/env/venv/bin/python", boot, "/home/user/app", *found.preload)
     assert artifact == Artifact(
+        prestart=Prestart(words, "/opt/spaceport/code"),
         kind=ArtifactKind.ENVIRONMENT,
         image="python:3.11-slim",
         command=(

@@ -32,7 +32,11 @@ def settings(folder: Path) -> dict[str, str]:
     catalogue = folder / "catalogue.yaml"
     folder.mkdir(parents=True, exist_ok=True)
     catalogue.write_text(CATALOGUE)
-    return {"SPACEPORT__CATALOGUE": str(catalogue), "SPACEPORT__BUILDER__PREWARM": "false"}
+    return {
+        "SPACEPORT__CATALOGUE": str(catalogue),
+        "SPACEPORT__BUILDER__PREWARM": "false",
+        "SPACEPORT__RUNTIME__PRESTART__TOTAL": "0",  # it would work beside every test
+    }
 
 
 def instance_of(server: Server) -> str:

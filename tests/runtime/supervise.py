@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from config.engine import EngineSettings
+from config.runtime import RuntimeSettings
 from runtime.engine.docker_engine import DockerEngine
 from tests.runtime.world import World
 
@@ -17,7 +18,7 @@ async def main(data: Path, instance: str, image: str) -> None:
     engine = DockerEngine(EngineSettings(firewall=False), instance)
     world = World(data, engine, instance, image)
     changes = json.loads(os.environ.get("SUPERVISE_SETTINGS", "{}"))
-    world.settings = world.settings.model_copy(update=changes)
+    world.settings = RuntimeSettings.model_validate({**world.settings.model_dump(), **changes})
     world.secrets = json.loads((data / "secrets.json").read_text())
     world.start()
     print("supervising", flush=True)

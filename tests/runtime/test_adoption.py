@@ -28,7 +28,7 @@ COUNTING = server(
 
 @contextmanager
 def supervisor_process(
-    world: World, failpoints: str = "", **settings: float
+    world: World, failpoints: str = "", **settings: object
 ) -> Iterator[subprocess.Popen[str]]:
     """A supervisor of this world's ledger and engine, killed like a machine that loses power."""
     (world.data / "secrets.json").write_text(json.dumps(world.secrets))
