@@ -43,7 +43,12 @@ CANARY = "canary-3b1f0c77"
 
 async def told(world: Waited, key: str) -> dict[str, Any]:
     await world.becomes(key, "RUNNING")
-    found: dict[str, Any] = json.loads(await world.get(key))
+
+    async def answer() -> str:  # the route follows the ledger a moment later
+        body = await world.get(key)
+        return body if body.startswith("{") else ""
+
+    found: dict[str, Any] = json.loads(await aeventually(answer))
     return found
 
 
