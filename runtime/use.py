@@ -90,6 +90,8 @@ def candidate_of(view: View, tools: Tools) -> Candidate | None:
     if not tools.catalogue.has_flavor(live.flavor):
         return None
     serving = view.overview.serving
+    if not serving:
+        return None
     if any(tools.traffic.in_flight(one.id) for one in serving):
         return None
     held = all(one.state is ReplicaState.FROZEN for one in serving)
