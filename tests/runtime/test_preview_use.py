@@ -11,25 +11,24 @@ import pytest
 
 from config.catalogue import Catalogue
 from config.runtime import RuntimeSettings
-from runtime.facts import Facts
+from runtime.relief import Relief
 from runtime.tools import Host, NoTraffic
 from runtime.use import Use, use_of
-from runtime.view import Room
 from spaceport.ledger.overview import Overview
 from tests.runtime.rows import space
 
 
 def used(**changes: Any) -> Use:
     row = space(sleep_seconds=900, **changes)
-    facts = Facts(Overview(row, None, None, None, ()), None, None, Room())
     tools: Any = SimpleNamespace(
         settings=RuntimeSettings(),
         catalogue=Catalogue.load(),
         traffic=NoTraffic(),
         host=Host(),
+        relief=Relief(RuntimeSettings().memory),
         began=time.time() - 7200,
     )
-    return use_of(facts, tools)
+    return use_of(Overview(row, None, None, None, ()), tools)
 
 
 def test_a_space_of_which_nothing_serves_is_left_alone() -> None:

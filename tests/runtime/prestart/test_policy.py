@@ -13,8 +13,11 @@ from runtime.container_spec import container_spec
 from runtime.placement import Placement
 from runtime.prestart.kind import fits, kind_of, waiting_spec
 from runtime.prestart.policy import EACH, Plan, Waiting, plan
+from runtime.storage.needs import DiskNeed, Needs, ScratchNeed
 from spaceport.artifact import Artifact, ArtifactMount, Prestart
 from spaceport.engine import Mount
+from spaceport.ledger.volumes import Disk
+from tests.runtime.rows import ago
 from tests.runtime.test_container_spec import INPUTS, release
 
 GIB = 1024**3
@@ -84,9 +87,10 @@ def test_what_waits_has_nothing_of_the_space_and_all_else_of_its_container() -> 
     )
     inputs = replace(INPUTS, release=replace(INPUTS.release, artifact=artifact))
     app = container_spec(inputs)
-    kind = kind_of(inputs)
+    kind = kind_of(inputs, Needs())
     assert kind is not None
-    spec = waiting_spec(kind, "n1", "k1", Path("/srv/data/prestarted/n1/code"))
+    folder = Path("/srv/data/prestarted/n1")
+    spec = waiting_spec(kind, "n1", "k1", folder / "code")
     own = {"GREETING", "TOKEN", *(name for name in app.env if name.startswith("SPACE_"))}
     assert not own & spec.env.keys()
     assert "s3cret" not in str(kind)
@@ -96,13 +100,33 @@ def test_what_waits_has_nothing_of_the_space_and_all_else_of_its_container() -> 
     same = ("image", "user", "tmpfs", "read_only_root", "network", "limits", "working_dir")
     assert all(getattr(spec, name) == getattr(app, name) for name in same)
     other = replace(inputs, release=replace(inputs.release, variables={"X": "1"}), secrets={})
-    assert kind_of(other) == kind
-    assert kind_of(replace(inputs, placement=Placement(1.0, GIB))) != kind
+    assert kind_of(other, Needs()) == kind
+    files = (Mount(Path("/dev/shm/s/r1"), "/run/secrets"),)
+    assert kind_of(replace(inputs, secret_files=files), Needs()) == kind  # filled later
+    assert kind_of(replace(inputs, placement=Placement(1.0, GIB)), Needs()) != kind
     # What cannot be given to a running container starts anew.
-    more = replace(app, mounts=(*app.mounts, Mount(Path("/srv/v1"), "/data", read_only=False)))
-    assert kind_of(inputs, more) is None
-    assert kind_of(replace(inputs, placement=Placement(1.5, GIB, ("gpu0",)))) is None
-    assert kind_of(INPUTS) is None  # built before there was such a thing
+    disk = DiskNeed(Disk("d1", "b" * 24, "a" * 24, None, "small", 1 << 30, ago(1)), "/data")
+    assert kind_of(inputs, Needs(disks=(disk,))) is None
+    gpu = replace(inputs, placement=Placement(1.5, GIB, ("gpu0",)))
+    assert kind_of(gpu, Needs()) is None
+    assert kind_of(INPUTS, Needs()) is None  # built before there was such a thing
+
+
+def test_a_disk_for_what_it_writes_waits_with_it() -> None:
+    waits = Prestart(("/env/bin/python", "prestart.py"), "/opt/code")
+    mounts = (ArtifactMount("environments/f1", "/opt/env"), ArtifactMount("c", "/opt/code"))
+    made = replace(INPUTS.release.artifact, mounts=mounts, prestart=waits)
+    inputs = replace(INPUTS, release=replace(INPUTS.release, artifact=made))
+    one, same, larger = (
+        kind_of(inputs, Needs(scratch=ScratchNeed(id, size, "/home/user")))
+        for id, size in (("scratch-1", 50), ("scratch-2", 50), ("scratch-3", 110))
+    )
+    assert one is not None and one == same and larger is not None and one.name != larger.name
+    assert one != kind_of(inputs, Needs())
+    places = (Mount(Path("/d/tmp"), "/tmp", read_only=False),)
+    spec = waiting_spec(one, "n1", "k1", Path("/code"), places)
+    assert spec.mounts[-1] == places[0]
+    assert "/tmp" not in {one.target for one in spec.tmpfs}
 
 
 def test_an_artifact_is_kept_with_it() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from config.storage import StorageSettings
 from runtime.prestart.kind import PORT
 from spaceport.ledger import variables
 from spaceport.stage import Wanted
@@ -172,3 +173,51 @@ async def test_an_app_that_would_be_imported_otherwise_starts_anew(waited: Waite
     await waited.serves(key, "v2")
     assert waited.was_prepared(key)  # the container waited, the interpreter is a new one
     assert "my own" in waited.run_log(key)
+
+
+WRITES = """
+import os, shutil
+def about():
+    text = open("/run/secrets/KEY").read() if os.path.exists("/run/secrets/KEY") else "none"
+    with open("/tmp/file", "w") as file:
+        file.write(text)
+    total = shutil.disk_usage("/tmp").total
+    same = os.stat("/tmp").st_dev == os.stat("/home/user").st_dev
+    return f"{text} {total > 10 * 2**30} {same}"
+""" + server("about").replace("'about'.encode()", "about().encode()")
+
+
+@pytest.mark.req("RUN-06", "KEY-06")
+async def test_its_disk_and_the_folder_of_its_secrets_waited_with_it(waited: Waited) -> None:
+    """With Docker: a sandbox of the process engine has its files in memory."""
+    storage = StorageSettings(scratch=True)
+    waited.settings = waited.settings.model_copy(update={"storage": storage})
+    waited.start()
+    key = waited.space()
+    waited.secrets[key] = {"KEY": "first"}
+    waited.push_app(key, WRITES)
+    await waited.becomes(key, "RUNNING")
+    plain = (await told_text(waited, key, "first")).split()
+    await waited.one_waits()
+    waited.secrets[key] = {"KEY": "second"}
+    await waited.restarted(key)
+    assert waited.was_prepared(key)
+    prepared = (await told_text(waited, key, "second")).split()
+    assert prepared[1:] == plain[1:]
+    held = [one for one in waited.newest_replica(key).holds if "scratch" in one]
+    assert len(held) == (1 if plain[1] == "True" else 0)
+    assert waited.supervisor is not None
+    await asyncio.to_thread(waited.supervisor.storage.sweep)  # it is in use, and stays
+    assert (await told_text(waited, key, "second")).split() == prepared
+    waited.want(key, Wanted.PAUSED)
+    await aeventually(lambda: not waited.view(key).replicas, 30)
+    files = waited.supervisor._tools.secret_files
+    await aeventually(lambda: not files.laid(), 30)
+
+
+async def told_text(world: Waited, key: str, begins: str) -> str:
+    async def answer() -> str:
+        body = await world.get(key)
+        return body if body.startswith(begins) else ""
+
+    return await aeventually(answer, 30)
