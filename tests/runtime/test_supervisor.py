@@ -12,7 +12,7 @@ from spaceport import failpoints
 from spaceport.names import SpaceKey
 from spaceport.sdk import Sdk
 from spaceport.stage import Wanted
-from tests.runtime.world import QUICK, World, server
+from tests.runtime.world import QUICK, World, fetch, server
 from tests.waiting import aeventually
 
 pytestmark = pytest.mark.engine
@@ -78,17 +78,18 @@ async def test_a_version_that_does_not_start_leaves_the_old_one_serving(world: W
 
 async def test_a_request_under_way_is_finished_by_the_version_that_took_it(world: World) -> None:
     key = world.space()
-    slow = server("old", before="import time; time.sleep(2 if self.path == '/slow' else 0)")
-    world.push(key, slow)
+    waits = "GO.wait(60) if self.path == '/slow' else GO.set() if self.path == '/go' else None"
+    world.push(key, server("old", first="import threading; GO = threading.Event()", before=waits))
     world.start()
     await world.serves(key, "old")
-    old = world.newest_replica(key)
+    old, route = world.newest_replica(key), world.route(key)
     request = asyncio.create_task(world.get(key, "/slow"))
     await aeventually(lambda: world.traffic.in_flight(old.id) == 1)
     world.push(key, server("new"))
     await world.serves(key, "new")
     assert [one.state.value for one in world.view(key).replicas] == ["draining", "ready"]
-    assert not request.done()
+    assert not request.done() and route is not None
+    await fetch(route, "/go")
     assert await request == "old"
     await world.settled(key, 1)
 
