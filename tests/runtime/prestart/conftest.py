@@ -21,6 +21,7 @@ from spaceport.ledger.builds import Build
 from spaceport.ledger.replicas import Replica
 from spaceport.names import SpaceKey
 from spaceport.states import ReplicaState
+from tests.disks import unmount_below
 from tests.runtime.world import QUICK, World
 from tests.waiting import aeventually
 
@@ -114,3 +115,4 @@ async def waited(either_engine: tuple[Engine, str, str], tmp_path: Path) -> Asyn
     made.settings = QUICK.model_copy(update={"prestart": PrestartSettings(total=1, quiet=0.0)})
     yield made
     await made.close()
+    unmount_below(tmp_path)
