@@ -276,6 +276,7 @@ class Lane:
         started = await tools.pools.run("engine", act.start, tools, self.key, release_id)
         if started is None:
             return
+        tools.room_made()  # those behind it in the queue moved up
         facts = await tools.pools.run("db", self._read)
         if facts is None:
             return
