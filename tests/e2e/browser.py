@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, TimeoutError, sync_playwright
 
 from tests.conftest import CHROMIUM
 
+TRIES = 6
+NETWORK_CHANGED = "ERR_NETWORK_CHANGED"
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -30,7 +32,7 @@ def page_of(url: str) -> Iterator[Page]:
             page = browser.new_page()
             seen = _watched(page)
             try:
-                page.goto(url)
+                _open(page, url, seen)
                 yield page
             except Exception as error:
                 error.add_note(
@@ -39,6 +41,18 @@ def page_of(url: str) -> Iterator[Page]:
                 raise
         finally:
             browser.close()
+
+
+def _open(page: Page, url: str, seen: list[str]) -> None:
+    """Chromium drops its requests when an interface of this host comes or goes, which every
+    container's start and end does: such a page is opened again."""
+    for _ in range(TRIES):
+        seen.clear()
+        page.goto(url)
+        with suppress(TimeoutError):  # a page that always listens
+            page.wait_for_load_state("networkidle", timeout=10_000)
+        if not any(NETWORK_CHANGED in line for line in seen):
+            return
 
 
 def _watched(page: Page) -> list[str]:
