@@ -29,6 +29,12 @@ class StartSettings(BaseModel):
     misplaced_fail: float | None = Field(
         None, gt=0, description="Listening elsewhere for so long fails the start; None: never."
     )
+    at_once: int | None = Field(
+        None, ge=1, description="Apps that begin at the same time; None: two for each core."
+    )
+    turn: float = Field(
+        20.0, gt=0, description="One that has not answered for so long lets the next one begin."
+    )
     build_patience: float = Field(
         10.0, ge=0, description="A build this young is awaited before an older version is started."
     )

@@ -79,7 +79,8 @@ class Lane:
     @property
     def idle(self) -> bool:
         at_work = self._task is not None and not self._task.done()
-        return not at_work and not self._watches and not self._stopping
+        waits = self._stopping or self._tools.turns.waits(self.key)
+        return not at_work and not self._watches and not waits
 
     def watches(self, handle: Handle) -> bool:
         return self._watches.has(handle)
@@ -121,8 +122,10 @@ class Lane:
             await self._tools.publisher.refresh(self.key)
             view = await self._look()
             if view is None:
+                self._tools.turns.leave(self.key)
                 return None
             decision = decide(view)
+            self._keep_turn(view, decision.steps)
             due = [step for step in decision.steps if not self._under_way(step)]
             if not due:
                 return decision.again
@@ -134,7 +137,15 @@ class Lane:
     def _under_way(self, step: steps.Step) -> bool:
         if self._swapping.under_way(step):
             return True
+        if isinstance(step, steps.Start):
+            return not self._tools.turns.may_begin(self.key, self.poke)
         return isinstance(step, steps.Stop) and step.replica_id in self._stopping
+
+    def _keep_turn(self, view: View, due: tuple[steps.Step, ...]) -> None:
+        """Whoever neither begins nor is about to lets the next one begin."""
+        begins = any(one.state is ReplicaState.STARTING for one in view.overview.replicas)
+        if not begins and not any(isinstance(step, steps.Start) for step in due):
+            self._tools.turns.leave(self.key)
 
     # looking
 

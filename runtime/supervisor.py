@@ -31,6 +31,7 @@ from runtime.storage.keeping import Storage
 from runtime.storage.needs import Sources
 from runtime.storage.watch import StorageWatch
 from runtime.tools import Host, NoTraffic, Secrets, Tools, TrafficSource
+from runtime.turns import Turns, places
 from spaceport.cause import Failure
 from spaceport.engine import LABEL_REPLICA, LABEL_SPACE, Engine, EngineDown, Handle
 from spaceport.errors import SpaceportError
@@ -81,12 +82,13 @@ class Supervisor:
         turns a host label into the public host; `sources` gives the files of volumes."""
         self._publisher = Publisher(ledger, pools, engine, publish, data=data, hub_url=hub_url)
         self._host = Host()
+        traffic = traffic or NoTraffic()
         self._tools = Tools(
             ledger=ledger,
             pools=pools,
             engine=engine,
             publisher=self._publisher,
-            traffic=traffic or NoTraffic(),
+            traffic=traffic,
             settings=settings,
             catalogue=catalogue,
             instance=instance,
@@ -99,6 +101,7 @@ class Supervisor:
             room_made=self._room_made,
             storage=Storage(ledger, data, settings.storage, sources),
             host=self._host,
+            turns=Turns(self._places, settings.start.turn, traffic.awaited),
             relief=Relief(settings.memory, read_memory),
             began=time.time(),
         )
@@ -141,6 +144,7 @@ class Supervisor:
                 watcher.cancel()
             await asyncio.gather(*watchers, *self._errands, return_exceptions=True)
             await asyncio.gather(*(lane.close() for lane in self._lanes.values()))
+            self._tools.turns.close()
             await self.freezer.close()
             self._lanes.clear()
 
@@ -210,6 +214,10 @@ class Supervisor:
     def _restless(self) -> set[SpaceKey]:
         with self._tools.ledger.read() as tx:
             return restless(tx)
+
+    def _places(self) -> int:
+        """How many apps may begin at the same time."""
+        return self._tools.settings.start.at_once or places(self._host.capacity.cpus)
 
     def _candidates(self) -> list[Candidate]:
         """Nobody while the engine's memory is not that of this machine."""

@@ -15,6 +15,7 @@ from runtime.publisher import Publisher
 from runtime.relief import Relief
 from runtime.secret_files import SecretFiles
 from runtime.storage.keeping import Storage
+from runtime.turns import Turns
 from spaceport.engine import Engine
 from spaceport.ledger import Ledger
 from spaceport.ledger.database import Tx
@@ -37,6 +38,9 @@ class TrafficSource(Protocol):
     def open_connections(self, space_key: SpaceKey) -> int:
         """Requests and event streams that are open now; silent WebSockets do not count."""
 
+    def awaited(self, space_key: SpaceKey) -> bool:
+        """Whether somebody came lately, or waits, while it had no app to answer."""
+
     def cut(self, replica_id: str, *, websockets_only: bool = False) -> int:
         """End what is in flight on a replica."""
 
@@ -52,6 +56,9 @@ class NoTraffic:
 
     def open_connections(self, space_key: SpaceKey) -> int:
         return 0
+
+    def awaited(self, space_key: SpaceKey) -> bool:
+        return False
 
     def cut(self, replica_id: str, *, websockets_only: bool = False) -> int:
         return 0
@@ -90,6 +97,7 @@ class Tools:
     room_made: Callable[[], None]  # a replica went: whoever waits for room should look again
     storage: Storage
     host: Host
+    turns: Turns
     relief: Relief
     began: float  # Unix time of this process's start
     prestarted: Pool = field(default_factory=Pool)

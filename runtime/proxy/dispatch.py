@@ -149,6 +149,7 @@ def _without_app(visitor: Visitor, route: Route) -> None:
     if route.wakes and head.method != b"HEAD":
         shared.wake(route)
     traffic = shared.traffic.of(route.space_key)
+    traffic.missed = shared.now
     if not visitor.held and hold.may_wait(head, route, shared.settings, traffic):
         visitor.spawn(_hold(visitor, route))
     else:

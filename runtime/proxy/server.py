@@ -29,6 +29,8 @@ from spaceport.pools import Pools
 
 log = logging.getLogger(__name__)
 
+AWAITED = 30.0  # seconds since somebody found no app; the waiting page looks again before that
+
 
 def _nobody_wakes(route: Route) -> None:
     """The harmless `on_demand`: nothing is started."""
@@ -109,6 +111,13 @@ class Proxy:
         """
         traffic = self.shared.traffic.peek(space_key)
         return traffic.requests if traffic is not None else 0
+
+    def awaited(self, space_key: SpaceKey) -> bool:
+        """Whether a program is held for it, or a browser looked lately and found no app."""
+        traffic = self.shared.traffic.peek(space_key)
+        if traffic is None:
+            return False
+        return traffic.held > 0 or self.shared.now - traffic.missed < AWAITED
 
     def visits(self, space_key: SpaceKey) -> tuple[int, int, int, tuple[int, ...]]:
         """Of a Space: requests open now, WebSockets open now, requests since the start, and how

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from runtime.proxy.latency import Latency
 from spaceport.names import SpaceKey
 
@@ -9,7 +11,16 @@ from spaceport.names import SpaceKey
 class Traffic:
     """One Space's use. `last_used` is Unix time, coarse to one sweep; 0.0 is never."""
 
-    __slots__ = ("held", "last_used", "latency", "requests", "timed", "total", "websockets")
+    __slots__ = (
+        "held",
+        "last_used",
+        "latency",
+        "missed",
+        "requests",
+        "timed",
+        "total",
+        "websockets",
+    )
 
     def __init__(self) -> None:
         self.requests = 0  # being answered now, event streams and downloads included
@@ -17,6 +28,7 @@ class Traffic:
         self.total = 0  # requests that were sent to an app
         self.held = 0  # programs waiting for a start
         self.last_used = 0.0
+        self.missed = -math.inf  # the proxy's time when somebody came and there was no app
         self.latency = Latency()  # of some of its requests
         self.timed = 0.0  # the proxy's time when one was last timed
 

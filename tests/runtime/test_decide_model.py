@@ -28,6 +28,7 @@ from runtime.secret_files import SecretFiles
 from runtime.storage.keeping import Storage
 from runtime.storage.needs import Needs
 from runtime.tools import Host, NoTraffic, Tools
+from runtime.turns import Turns
 from runtime.view import End, Sighting, View
 from spaceport.artifact import Artifact, ArtifactKind
 from spaceport.cause import Cause, Failure
@@ -144,6 +145,7 @@ def plain_tools(ledger: Ledger, engine: DictEngine, host: Host) -> Tools:
         room_made=lambda: None,
         storage=NoMounts(ledger, Path("/nonexistent"), AT_ONCE.storage),
         host=host,
+        turns=Turns(lambda: 1, longest=20),
         relief=Relief(AT_ONCE.memory),
         began=0.0,
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, cast
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from runtime.lane import Lane
-from runtime.tools import Tools
+from runtime.turns import Turns
 
 
 class Resting(Lane):
@@ -20,7 +21,8 @@ class Resting(Lane):
 
 @pytest.mark.req("DUR-17")
 async def test_a_wake_up_at_the_moment_of_the_end_does_not_keep_it_alive() -> None:
-    lane = Resting("5" * 24, cast(Tools, cast(Any, None)))
+    tools: Any = SimpleNamespace(turns=Turns(lambda: 1, longest=20))
+    lane = Resting("5" * 24, tools)
     lane.poke()
     for _ in range(5):
         await asyncio.sleep(0)

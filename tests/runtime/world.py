@@ -103,6 +103,9 @@ class Counting:
     def open_connections(self, space_key: SpaceKey) -> int:
         return 0
 
+    def awaited(self, space_key: SpaceKey) -> bool:
+        return False
+
     def cut(self, replica_id: str, *, websockets_only: bool = False) -> int:
         return 0
 
