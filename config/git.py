@@ -105,5 +105,5 @@ class GitSettings(BaseModel):
     hidden: tuple[str, ...] = Field(
         ("refs/convert/", "refs/spaceport/"),
         description="Prefixes of refs that are neither shown nor pushable. Pull requests "
-        "(refs/pr/) are shown, and never pushable.",
+        "(refs/pr/) are shown, and pushable for their authors and for who may write.",
     )

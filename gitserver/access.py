@@ -15,6 +15,7 @@ from gitserver.repositories import Repositories
 from gitserver.upload.rules import UploadRules
 from spaceport.actor import ANONYMOUS, Actor
 from spaceport.names import SpaceKey
+from spaceport.push import WRITER, Reach
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
@@ -56,6 +57,8 @@ class Admission:
     """Who it is with their rights, where accounts are known: for what git-lfs asks next."""
     rules: UploadRules | None = None
     """How this repository is read, where it is not as all others."""
+    reach: Reach = WRITER
+    """What they may push to, once admitted to push."""
     moved: bool = False
     """It was asked for by a former name: `label` is the present one."""
 

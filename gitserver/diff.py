@@ -65,7 +65,7 @@ def file_diff(changed: Changed, old: bytes | None, new: bytes | None) -> FileDif
     binary = any(text is None or b"\0" in text[:8000] for text in (old, new))
     if binary or old is None or new is None:
         return FileDiff(changed, None)
-    return FileDiff(changed, tuple(_hunks(_lines(old), _lines(new))))
+    return FileDiff(changed, tuple(_hunks(lines_of(old), lines_of(new))))
 
 
 def as_text(diffs: Iterable[FileDiff]) -> bytes:
@@ -73,7 +73,7 @@ def as_text(diffs: Iterable[FileDiff]) -> bytes:
     return b"".join(line + b"\n" for diff in diffs for line in _file(diff))
 
 
-def _lines(text: bytes) -> list[bytes]:
+def lines_of(text: bytes) -> list[bytes]:
     """Each with its end, so that a last line without one differs from one that has it."""
     found = text.split(b"\n")
     ended = [line + b"\n" for line in found[:-1]]

@@ -111,7 +111,7 @@ class GitHttp:
         try:
             if service is Service.RECEIVE_PACK:
                 version = version if version == 1 else 0  # there is no v2 of pushing
-                body = await self._receive.advertise(admitted.key, version)
+                body = await self._receive.advertise(admitted.key, version, reach=admitted.reach)
             else:
                 body = await self._upload.advertise(repository, version, rules=admitted.rules)
         except NotFound as error:
@@ -140,7 +140,7 @@ class GitHttp:
         admitted = await self._begin(request, Service.RECEIVE_PACK)
         if isinstance(admitted, web.Response):
             return admitted
-        pusher = Pusher(admitted.actor_id, self._address_of(request), admitted.detail)
+        pusher = Pusher.of(admitted, self._address_of(request))
         answer = self._receive.serve(
             admitted.key, pusher, self._body(request, self._most(Service.RECEIVE_PACK))
         )

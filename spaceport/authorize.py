@@ -17,14 +17,19 @@ REPO_NOT_FOUND = "RepoNotFound"
 
 
 class Action(Enum):
-    """What is asked for. On a Space: the first six; on a namespace: CREATE, TRANSFER."""
+    """What is asked for. On a Space: the first seven; on what somebody wrote in it: COMMENT,
+    CHANGE, REWRITE; on a namespace: CREATE, TRANSFER."""
 
     USE_APP = "use this app"
     READ = "read this repository"
+    CONTRIBUTE = "contribute to this repository"  # discuss, open pull requests, push to one's own
     READ_LOGS = "read these logs"
     WRITE = "write to this repository"
     MANAGE = "manage this Space"  # settings, secrets, hardware, pause, restart
     ADMINISTER = "administer this Space"  # rename, delete, visibility
+    COMMENT = "comment here"
+    CHANGE = "change this"  # title, status, what a pull request holds; hiding a comment
+    REWRITE = "edit this comment"
     CREATE = "create a Space under this name"
     TRANSFER = "give Spaces of this owner to another"
     SEE_BILL = "see what this account used"
@@ -56,6 +61,15 @@ class SpaceResource:
 
 
 @dataclass(frozen=True)
+class Authored:
+    """A discussion, pull request or comment that an account wrote in a Space."""
+
+    space: SpaceResource
+    author_id: str
+    locked: bool = False
+
+
+@dataclass(frozen=True)
 class Namespace:
     """An account as the owner of things; an id that does not exist is denied like any other."""
 
@@ -67,7 +81,7 @@ class Site:
     """The installation."""
 
 
-Resource = SpaceResource | Namespace | Site | None
+Resource = SpaceResource | Authored | Namespace | Site | None
 """None is a Space that does not exist."""
 
 
@@ -122,17 +136,19 @@ _KEEPS = _READS | {Action.READ_LOGS, Action.WRITE, Action.MANAGE, Action.ADMINIS
 _BY_LEVEL = {Level.STRANGER: frozenset[Action](), Level.READER: _READS, Level.KEEPER: _KEEPS}
 _BY_RIGHT = {
     Right.READ: _READS,
-    Right.WRITE: _READS | {Action.READ_LOGS, Action.WRITE, Action.CREATE},
+    Right.WRITE: _READS | {Action.CONTRIBUTE, Action.READ_LOGS, Action.WRITE, Action.CREATE},
     Right.SETTINGS: _READS | {Action.READ_LOGS, Action.MANAGE, Action.ADMINISTER},
 }
 _READ_TOKEN = _READS | {Action.READ_LOGS}
-_WRITE_TOKEN = _KEEPS | {Action.CREATE}
+_WRITE_TOKEN = _KEEPS | {Action.CONTRIBUTE, Action.CREATE}
 
 
 def authorize(actor: Actor, action: Action, resource: Resource) -> Decision:
     """Decide. Pure: everything that it depends on is in its arguments."""
     if actor.means is Means.SYSTEM:
         return HIDDEN if resource is None else ALLOWED
+    if isinstance(resource, Authored):
+        return _on_authored(actor, action, resource)
     if isinstance(resource, Namespace):
         return _on_namespace(actor, action, resource)
     if isinstance(resource, Site):
@@ -177,6 +193,8 @@ def _on_space(actor: Actor, action: Action, space: SpaceResource | None) -> Deci
     if space is None:
         return SIGN_IN if actor.anonymous else HIDDEN
     own = _BY_LEVEL[level(actor, space)]
+    if actor.account is not None and Action.READ in _OPEN[space.visibility] | own:
+        own |= {Action.CONTRIBUTE}  # whoever may read, once signed in
     limited = own & _limit(actor, space.key, space.owner_id)
     able = _OPEN[space.visibility] | limited
     if action in able:
@@ -184,6 +202,23 @@ def _on_space(actor: Actor, action: Action, space: SpaceResource | None) -> Deci
     if Action.READ not in able:
         return SIGN_IN if actor.anonymous else HIDDEN
     return _refused(actor, action, by_token=action in own)
+
+
+def _on_authored(actor: Actor, action: Action, thing: Authored) -> Decision:
+    """Its author may as long as they may contribute; who may write to the Space may, but for
+    putting words into another's mouth."""
+    contributes = _on_space(actor, Action.CONTRIBUTE, thing.space)
+    if not contributes.allowed:
+        return contributes
+    mine = actor.id == thing.author_id
+    writes = _on_space(actor, Action.WRITE, thing.space).allowed
+    if action is Action.COMMENT:
+        if thing.locked and not writes:
+            return Decision(False, 403, "This is locked: only who may write here can comment")
+        return ALLOWED
+    if mine or (writes and action is Action.CHANGE):
+        return ALLOWED
+    return _refused(actor, action)
 
 
 def _on_namespace(actor: Actor, action: Action, namespace: Namespace) -> Decision:

@@ -15,12 +15,23 @@ MAIN = "refs/heads/main"
 """The branch whose head is built."""
 
 
-_PULL_REQUEST = re.compile(r"refs/pr/[1-9][0-9]*")
+_PULL_REQUEST = re.compile(r"refs/pr/([1-9][0-9]{0,8})")
+
+
+def pull_ref(number: int) -> str:
+    """The ref of the pull request of that number (11.12)."""
+    return f"refs/pr/{number}"
+
+
+def pull_number(ref: str) -> int | None:
+    """The number of the pull request whose ref this is; None for any other ref."""
+    match = _PULL_REQUEST.fullmatch(ref)
+    return None if match is None else int(match[1])
 
 
 def has_preview(ref: str) -> bool:
     """Whether a ref may be previewed: every branch but main, and every pull request (11.12)."""
-    return (ref.startswith("refs/heads/") and ref != MAIN) or bool(_PULL_REQUEST.fullmatch(ref))
+    return (ref.startswith("refs/heads/") and ref != MAIN) or pull_number(ref) is not None
 
 
 def short_ref(ref: str) -> str:
@@ -51,6 +62,25 @@ class RefUpdate:
 
 
 @dataclass(frozen=True)
+class Reach:
+    """What one person may push to: branches and tags, and the refs of these pull requests.
+
+    Who may write reaches every pull request that is under way; who may not, only their own.
+    """
+
+    branches: bool = True
+    pulls: frozenset[str] = frozenset()
+
+    @property
+    def nothing(self) -> bool:
+        return not self.branches and not self.pulls
+
+
+WRITER = Reach()
+"""Branches and tags, and no pull request."""
+
+
+@dataclass(frozen=True)
 class Rejection:
     """Why a ref was refused.
 
@@ -74,6 +104,7 @@ class Push:
     at: datetime | None = None
     address: str = ""
     detail: dict[str, str] = field(default_factory=dict)
+    reach: Reach = WRITER
 
     def moved(self, ref: str) -> RefUpdate | None:
         """The update of `ref` in this push, if there is one."""

@@ -154,6 +154,7 @@ def _receive(config: GitConfig) -> ReceiveRules:
         if not offered
     }
     return ReceiveRules(
+        pulls=False,  # refs like any other
         refs=RefPolicy(("refs/",), _hidden(config, "receive")),
         plain_names=False,
         tags_to_commits=False,

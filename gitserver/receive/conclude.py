@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from gitserver.access import Admission
 from gitserver.objects.store import Objects
 from gitserver.receive.child import join_packs, make_job
 from gitserver.receive.closure import describe_tip
@@ -32,11 +33,12 @@ from gitserver.receive.verdict import (
     refuse_kinds,
     refuse_names,
     refuse_objects,
+    refuse_reach,
 )
 from spaceport.errors import SpaceportError
 from spaceport.names import SpaceKey
 from spaceport.pools import Pools
-from spaceport.push import Push, Rejection
+from spaceport.push import WRITER, Push, Reach, Rejection
 
 _log = logging.getLogger(__name__)
 _DISK_FULL = "the server's disk is full"
@@ -50,6 +52,12 @@ class Pusher:
     actor_id: str | None = None
     address: str = ""
     detail: Mapping[str, str] = field(default_factory=dict)
+    reach: Reach = WRITER
+
+    @classmethod
+    def of(cls, admitted: Admission, address: str) -> Pusher:
+        """Whoever was admitted to push."""
+        return cls(admitted.actor_id, address, admitted.detail, admitted.reach)
 
 
 class Concluder:
@@ -111,6 +119,8 @@ class Concluder:
         push = _push(key, pusher, request, reasons)
         rejections = await self._ask(push, quarantine, say)
         reasons.update(refuse_by_hooks(rejections))
+        beyond = refuse_reach(request.updates, rules, pusher.reach)
+        reasons = {**beyond, **reasons}  # the hooks may have said it better
         atomic = request.can("atomic")
         if atomic:
             reasons = all_or_none(request.updates, reasons)
@@ -186,15 +196,20 @@ class Concluder:
 
 
 def _push(key: SpaceKey, pusher: Pusher, request: PushRequest, reasons: Reasons) -> Push:
-    """What is still to be stored, or was stored."""
+    """What is still to be stored, or was stored. What stays where it is was only compared."""
     return Push(
         space=key,
         actor_id=pusher.actor_id,
-        updates=tuple(update for update in request.updates if update.ref not in reasons),
+        updates=tuple(
+            update
+            for update in request.updates
+            if update.ref not in reasons and update.old != update.new
+        ),
         options=request.options,
         at=datetime.now(UTC),
         address=pusher.address,
         detail=dict(pusher.detail),
+        reach=pusher.reach,
     )
 
 

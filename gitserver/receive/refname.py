@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from config.git import PushLimits
-from gitserver.upload.policy import RefPolicy
 
+HIDDEN = "deny updating a hidden ref"
 _FORBIDDEN = frozenset(" ~^:?*[\\\x7f")
 
 
 def refused_name(
-    ref: str, limits: PushLimits, policy: RefPolicy, *, plain: bool = True
+    ref: str, limits: PushLimits, pushable: Callable[[str], bool], *, plain: bool = True
 ) -> str | None:
     """Why nobody may push to a ref of this name, as git says it; None if it is fine.
 
     `ref` was decoded with `surrogateescape`: what is no UTF-8 has surrogates in it. `plain`: it
     must be UTF-8 and no component may look like an option, which is more than git asks for.
+    `pushable` tells whether somebody may push to a ref of that name.
     """
     if ref == "HEAD" and plain:
-        return "deny updating a hidden ref"
+        return HIDDEN
     if not (well_formed(ref, limits) if plain else _well_formed_for_git(ref)):
         return "funny refname"
-    return None if policy.visible(ref) else "deny updating a hidden ref"
+    return None if pushable(ref) else HIDDEN
 
 
 def well_formed(ref: str, limits: PushLimits) -> bool:

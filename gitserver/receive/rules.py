@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from gitserver.receive.request import CAPABILITIES
 from gitserver.upload.policy import RefPolicy
+from spaceport.push import Reach, pull_number
 
 IGNORE, WARN, ERROR = "ignore", "warn", "error"
 
@@ -22,7 +23,7 @@ class FsckRules:
 
 
 PUSHABLE = RefPolicy(shown=("refs/heads/", "refs/tags/"))
-"""Pull requests (`refs/pr/*`) are read and not pushed: no request of a client moves them."""
+"""Beside these, the pull requests (`refs/pr/*`) that are in the reach of who pushes (11.12)."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,9 @@ class ReceiveRules:
 
     refs: RefPolicy = PUSHABLE
     """The refs that are shown to who pushes, and that a push may name."""
+
+    pulls: bool = True
+    """Whether refs of pull requests may be pushed by whom they are in reach of."""
 
     plain_names: bool = True
     """Names of refs are UTF-8 and sane beyond what git asks for."""
@@ -45,6 +49,16 @@ class ReceiveRules:
 
     pack_bytes: int = 0
     """The most bytes of a pack; 0 for what the settings say."""
+
+    def reached(self, ref: str, reach: Reach) -> bool:
+        """Whether a ref is shown to who pushes, and may be moved by them."""
+        if self.pulls and ref in reach.pulls:
+            return True
+        return reach.branches and self.refs.visible(ref)
+
+    def names(self, ref: str) -> bool:
+        """Whether somebody may push to a ref of this name."""
+        return self.refs.visible(ref) or (self.pulls and pull_number(ref) is not None)
 
 
 SPACE_RULES = ReceiveRules()

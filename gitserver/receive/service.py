@@ -24,7 +24,7 @@ from gitserver.receive.spool import PackTooLarge, Spool
 from gitserver.receive.verdict import refuse_list
 from spaceport.names import SpaceKey
 from spaceport.pools import Pools
-from spaceport.push import ZERO
+from spaceport.push import WRITER, ZERO, Reach
 
 AGENT = "spaceport"
 _PIECE = 1 << 20
@@ -54,16 +54,16 @@ class ReceiveService:
             await asyncio.wait(self._running, timeout=within)
         await self._concluder.close()
 
-    async def advertise(self, key: SpaceKey, version: int = 0) -> bytes:
-        """The refs that may be pushed, in protocol v0, or v1 where that is asked for; there is no
-        v2 of pushing. Raises `NotFound`."""
+    async def advertise(self, key: SpaceKey, version: int = 0, *, reach: Reach = WRITER) -> bytes:
+        """The refs that this person may push, in protocol v0, or v1 where that is asked for; there
+        is no v2 of pushing. Raises `NotFound`."""
         rules = await self._pools.run("git", self._places.rules, key)
         shown = await self._pools.run("git", self._places.shown, key)
         words = f"{' '.join(rules.capabilities)} agent={AGENT}".encode()
         visible = [
             (oid.encode(), ref.encode("utf-8", "surrogateescape"))
             for ref, oid in sorted(shown.items())
-            if rules.refs.visible(ref)
+            if rules.reached(ref, reach)
         ] or [(ZERO.encode(), b"capabilities^{}")]
         lines = [
             pkt(oid + b" " + ref + (b"" if number else b"\0" + words) + b"\n")

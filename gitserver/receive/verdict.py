@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from config.git import GitSettings
 from gitserver.receive.job import Result, Tip
 from gitserver.receive.places import Reasons
-from gitserver.receive.refname import clashing, refused_name
+from gitserver.receive.refname import HIDDEN, clashing, refused_name
 from gitserver.receive.rules import ReceiveRules
 from gitserver.refs import Refs
-from spaceport.push import ZERO, RefUpdate, Rejection
+from spaceport.push import ZERO, Reach, RefUpdate, Rejection, pull_number
 
 IsForward = Callable[[str, str], bool]
 """Whether the second commit has the first in its history."""
@@ -63,10 +63,16 @@ def refuse_names(
     """Refs whose names nobody may push to."""
     found = {}
     for update in updates:
-        reason = refused_name(update.ref, settings.push, rules.refs, plain=rules.plain_names)
+        reason = refused_name(update.ref, settings.push, rules.names, plain=rules.plain_names)
         if reason is not None:
             found[update.ref] = reason
     return found
+
+
+def refuse_reach(updates: Iterable[RefUpdate], rules: ReceiveRules, reach: Reach) -> Reasons:
+    """Refs that others may push to, and this person may not."""
+    beyond = (update.ref for update in updates if not rules.reached(update.ref, reach))
+    return dict.fromkeys(beyond, HIDDEN)
 
 
 def refuse_kinds(updates: Iterable[RefUpdate], tips: Iterable[Tip], rules: ReceiveRules) -> Reasons:
@@ -79,7 +85,7 @@ def refuse_kinds(updates: Iterable[RefUpdate], tips: Iterable[Tip], rules: Recei
         tip = by_id.get(update.new, Tip(update.new))
         if not tip.kind:
             found[update.ref] = "missing necessary objects"
-        elif update.ref.startswith("refs/heads/") and tip.kind != "commit":
+        elif _holds_commits(update.ref, rules) and tip.kind != "commit":
             found[update.ref] = f"a branch holds commits only, not a {tip.kind}"
         elif rules.tags_to_commits and tip.peeled != "commit":
             found[update.ref] = f"a tag leads to a commit, not to a {tip.peeled}"
@@ -118,6 +124,10 @@ def all_or_none(updates: Iterable[RefUpdate], reasons: Mapping[str, str]) -> Rea
     if not reasons:
         return {}
     return {update.ref: reasons.get(update.ref, ATOMIC) for update in updates}
+
+
+def _holds_commits(ref: str, rules: ReceiveRules) -> bool:
+    return ref.startswith("refs/heads/") or (rules.pulls and pull_number(ref) is not None)
 
 
 def _drops_commits(update: RefUpdate, is_forward: IsForward) -> bool:

@@ -143,14 +143,14 @@ async def _serve(
         reader = pipe.arriving()
         done = await services.upload.serve_duplex(repository, version, reader, pipe)
         return 0 if done else 1
-    pusher = Pusher(admission.actor_id, address, admission.detail)
+    pusher = Pusher.of(admission, address)
     return await _receive(services, admission, pusher, version, pipe)
 
 
 async def _receive(
     services: Services, admission: Admission, pusher: Pusher, version: int, pipe: ChannelPipe
 ) -> int:
-    pipe.write(await services.receive.advertise(admission.key, version))
+    pipe.write(await services.receive.advertise(admission.key, version, reach=admission.reach))
     await pipe.drain()
     answer = services.receive.serve(admission.key, pusher, pipe.arriving(), stays_open=True)
     try:

@@ -29,6 +29,7 @@ class EventKind(StrEnum):
     SPACE_DELETED = "space.deleted"
     HEAD_MOVED = "head.moved"  # a new revision of main
     REFS_MOVED = "refs.moved"  # any push
+    DISCUSSION_CHANGED = "discussion.changed"  # also of a pull request
     BUILD_CHANGED = "build.changed"
     RELEASE_CHANGED = "release.changed"
     REPLICA_CHANGED = "replica.changed"

@@ -59,6 +59,7 @@ class Space:
     ref: str | None = None  # of which it shows this ref
     used_at: datetime | None = None  # pushed to, woken or fallen asleep for the last time
     previews: bool = True  # whether its branches get previews
+    discussions: bool = True  # whether it has discussions and pull requests
 
     @property
     def repository_key(self) -> SpaceKey:
@@ -116,4 +117,5 @@ def space_of(row: Mapping[Any, Any]) -> Space:
         ref=row["ref"],
         used_at=row["used_at"],
         previews=row["previews"] is not False,
+        discussions=row["discussions"] is not False,
     )

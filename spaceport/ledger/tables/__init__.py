@@ -12,6 +12,7 @@ from spaceport.ledger.tables.accounts import (
 )
 from spaceport.ledger.tables.base import metadata
 from spaceport.ledger.tables.billing import budgets, usage
+from spaceport.ledger.tables.discussions import discussion_entries, discussions
 from spaceport.ledger.tables.egress import egress
 from spaceport.ledger.tables.facts import facts
 from spaceport.ledger.tables.figures import figures
@@ -30,6 +31,8 @@ __all__ = [
     "builds",
     "cursors",
     "dead_letters",
+    "discussion_entries",
+    "discussions",
     "disks",
     "egress",
     "events",

@@ -46,6 +46,7 @@ spaces = Table(
     Column("ref", Text),  # of a preview: the ref whose head it builds
     Column("used_at", UtcDateTime),  # the last push, wake or falling asleep
     Column("previews", Boolean),  # whether its branches get previews; null: yes
+    Column("discussions", Boolean),  # whether it has discussions and pull requests; null: yes
     Column("budget_spent", String(7)),  # "2026-11": it sleeps until that month is over
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),

@@ -1,0 +1,62 @@
+"""Pull requests in the ledger: what they have beyond other discussions, heads above all."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, select
+
+from spaceport.ledger.database import Tx
+from spaceport.ledger.discussion_rows import (
+    ACTIVE,
+    Discussion,
+    Status,
+    all_rows,
+    change,
+    discussion_of,
+    one,
+)
+from spaceport.ledger.discussions import told
+from spaceport.ledger.tables import discussions as rows
+from spaceport.names import SpaceKey
+
+
+def active(tx: Tx, key: SpaceKey, author_id: str | None = None) -> list[Discussion]:
+    """Pull requests that are draft or open, of one author if one is named."""
+    active = (rows.c.pull_request.is_(True), rows.c.status.in_([each.value for each in ACTIVE]))
+    query = all_rows().where(rows.c.space_key == key, *active)
+    if author_id is not None:
+        query = query.where(rows.c.author_id == author_id)
+    return [discussion_of(row) for row in tx.execute(query.order_by(rows.c.number)).mappings()]
+
+
+def with_active(tx: Tx) -> set[SpaceKey]:
+    """The Spaces that have pull requests under way."""
+    active = rows.c.status.in_([each.value for each in ACTIVE])
+    query = select(rows.c.space_key).where(rows.c.pull_request.is_(True), active).distinct()
+    return set(tx.execute(query).scalars())
+
+
+def published(tx: Tx, found: Discussion) -> None:
+    """A draft that was made for a commit has it now; nobody changed its mind, so no entry."""
+    change(tx, found, status=Status.OPEN.value)
+    told(tx, found.space_key, found.number, found.author_id, change="status", status="open")
+
+
+def withdraw(tx: Tx, found: Discussion) -> None:
+    """Take back one that came to nothing before anybody saw it: its commit was refused."""
+    tx.execute(delete(rows).where(*one(found.space_key, found.number)))
+
+
+def move_head(
+    tx: Tx, found: Discussion, head: str | None, actor_id: str | None, *, trusted: bool
+) -> None:
+    """Note where the ref is; `trusted`: somebody brought it there who may write to the Space."""
+    if head == found.head and (not trusted or found.trusted):
+        return
+    change(tx, found, head=head, **({"trusted_head": head} if trusted else {}))
+    told(tx, found.space_key, found.number, actor_id, change="head")
+
+
+def trust(tx: Tx, found: Discussion, head: str, actor_id: str | None) -> None:
+    """Somebody who may write to the Space wants this head, and no later one, to run."""
+    change(tx, found, head=head, trusted_head=head)
+    told(tx, found.space_key, found.number, actor_id, change="trusted", head=head)
