@@ -69,6 +69,8 @@ class Route:
 SPACE = "/api/spaces/{namespace}/{name}"
 REV = "{rev}"
 PREVIEW = f"{SPACE}/previews/{{preview}}"
+DISCUSSION = f"{SPACE}/discussions/{{number}}"
+COMMENT = f"{DISCUSSION}/comment/{{comment}}"
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/whoami-v2", identity.whoami),
@@ -145,7 +147,15 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", PREVIEW, previews.remove, Action.WRITE),
     Route("GET", f"{SPACE}/metrics/history", history.history, Action.READ_LOGS),
     Route("GET", f"{SPACE}/discussions", discussions.listed, Action.READ),
-    Route("POST", f"{SPACE}/discussions", discussions.begin, Action.READ),
+    Route("POST", f"{SPACE}/discussions", discussions.begin, Action.CONTRIBUTE),
+    Route("GET", DISCUSSION, discussions.details, Action.READ),
+    Route("POST", f"{DISCUSSION}/comment", discussions.comment, Action.CONTRIBUTE),
+    Route("POST", f"{COMMENT}/edit", discussions.edit, Action.CONTRIBUTE),
+    Route("POST", f"{COMMENT}/hide", discussions.hide, Action.CONTRIBUTE),
+    Route("POST", f"{DISCUSSION}/title", discussions.rename, Action.CONTRIBUTE),
+    Route("POST", f"{DISCUSSION}/status", discussions.set_status, Action.CONTRIBUTE),
+    Route("POST", f"{DISCUSSION}/pin", discussions.pin, Action.WRITE),
+    Route("POST", f"{DISCUSSION}/lock", discussions.lock, Action.WRITE),
     Route("GET", f"{SPACE}/tree/{REV}", content.tree, Action.READ),
     Route("GET", f"{SPACE}/tree/{REV}/{{path:.*}}", content.tree, Action.READ),
     Route("POST", f"{SPACE}/paths-info/{REV}", content.paths_info, Action.READ),

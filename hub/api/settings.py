@@ -12,7 +12,7 @@ from hub.api.call import Call, answer
 from hub.api.errors import ApiError
 from hub.api.repos import visibility_of
 from hub.api.wire import stamp
-from spaceport.ledger import Tx, previews, secrets, spaces, variables
+from spaceport.ledger import Tx, discussions, previews, secrets, spaces, variables
 
 
 class SetEntry(Body):
@@ -32,6 +32,7 @@ class Settings(Body):
     private: bool | None = None
     gated: bool | str | None = None
     duplicationDisabled: bool | None = None
+    discussionsDisabled: bool | None = None
     previews: bool | None = None  # ours: whether branches get previews
 
 
@@ -109,7 +110,8 @@ async def remove_secret(call: Call) -> web.StreamResponse:
 
 
 async def change(call: Call) -> web.StreamResponse:
-    """Visibility, in the new or the old way of saying it, whether readers may copy it, previews."""
+    """Visibility, in the new or the old way of saying it, whether readers may copy it,
+    discussions, previews."""
     body = await call.body(Settings)
     if body.gated not in (None, False):
         raise ApiError(400, "This server has no gated repositories")
@@ -121,6 +123,8 @@ async def change(call: Call) -> web.StreamResponse:
             spaces.set_visibility(tx, key, wanted, actor_id=actor_id)
         if disabled is not None:
             spaces.set_duplicable(tx, key, not disabled, actor_id=actor_id)
+        if body.discussionsDisabled is not None:
+            discussions.set_wanted(tx, key, not body.discussionsDisabled, actor_id=actor_id)
         if body.previews is not None:
             previews.set_wanted(tx, key, body.previews, actor_id=actor_id)
 

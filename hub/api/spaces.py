@@ -52,6 +52,7 @@ async def full_json(
     shown["host"] = call.context.app_url(space)
     shown["resourceGroup"] = None
     shown["region"] = None
+    shown["discussionsDisabled"] = not space.discussions
     if wants("originSpace"):
         origin = await call.read(lambda tx: origin_of(tx, call.actor, space))
         if origin is not None:

@@ -53,6 +53,7 @@ class Place:
     space_path: str  # /spaces/author/name
     revision: str
     folder: str = ""  # the README's own folder
+    site_paths: bool = False  # an address that begins with / is this site's, not the repository's
 
     def blob(self, target: str) -> str:
         return self._into("blob", target)
@@ -76,8 +77,12 @@ def render(text: str, place: Place) -> Markup:
     """HTML that runs nothing and asks no other host for anything, whatever the text holds."""
     if len(text) > MAX_BYTES or any(len(line) > MAX_LINE for line in text.split("\n")):
         return Markup("<p>This README is too large to be shown here.</p>")
-    html = _PARSER.render(text)
-    clean = nh3.clean(
+    return clean(_PARSER.render(text), place)
+
+
+def clean(html: str, place: Place) -> Markup:
+    """HTML of anybody, with what is harmless of it left and its invisible characters shown."""
+    cleaned = nh3.clean(
         html,
         tags=_TAGS,
         clean_content_tags=_DROPPED_WHOLE,
@@ -88,7 +93,7 @@ def render(text: str, place: Place) -> Markup:
         url_schemes={"http", "https", "mailto", "data"},
         strip_comments=True,
     )
-    return mark_hidden(clean)
+    return mark_hidden(cleaned)
 
 
 def _attribute(place: Place, tag: str, name: str, value: str) -> str | None:
@@ -103,7 +108,8 @@ def _attribute(place: Place, tag: str, name: str, value: str) -> str | None:
             return value
         if _ABSOLUTE.match(value):
             return None
-        return value if value.startswith("#") else place.blob(value)
+        here = value.startswith("#") or (place.site_paths and value.startswith("/"))
+        return value if here else place.blob(value)
     return value
 
 
@@ -111,6 +117,10 @@ def _highlight(code: str, language: str, _attributes: str) -> str:
     return str(fence(code, language))
 
 
-_PARSER = MarkdownIt(
-    "commonmark", {"html": True, "linkify": False, "highlight": _highlight, "maxNesting": 20}
-).enable(["table", "strikethrough"])
+def make_parser(**more: bool) -> MarkdownIt:
+    """What it makes is to be cleaned: the text may hold HTML. `more` are options of its own."""
+    options = {"html": True, "linkify": False, "highlight": _highlight, "maxNesting": 20, **more}
+    return MarkdownIt("commonmark", options).enable(["table", "strikethrough"])
+
+
+_PARSER = make_parser()
