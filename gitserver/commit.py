@@ -50,7 +50,10 @@ class CommitResult:
 
 @dataclass(frozen=True)
 class CommitRequest:
-    """What to commit. With `parent` the branch must be there; without, it is where it is."""
+    """What to commit. With `parent` the branch must be there; without, it is where it is.
+
+    A ref that is not there yet begins at `start`.
+    """
 
     operations: Sequence[Operation]
     message: str
@@ -58,6 +61,7 @@ class CommitRequest:
     ref: str = MAIN
     parent: str | None = None
     allow_empty: bool = False
+    start: str | None = None
 
 
 class Commits:
@@ -118,10 +122,16 @@ class Commits:
         self, key: SpaceKey, pusher: Pusher, update: RefUpdate, new: NewObjects
     ) -> Report:
         """Create or move a ref to one of `new`: a tag with a message, a history made anew."""
-        return await self._to_the_end(self._publish(key, pusher, update, new))
+        return await self.publish_all(key, pusher, [update], new)
+
+    async def publish_all(
+        self, key: SpaceKey, pusher: Pusher, updates: Sequence[RefUpdate], new: NewObjects
+    ) -> Report:
+        """Create or move refs, all or none. One whose old id is its new one is only compared."""
+        return await self._to_the_end(self._publish(key, pusher, updates, new))
 
     async def _publish(
-        self, key: SpaceKey, pusher: Pusher, update: RefUpdate, new: NewObjects
+        self, key: SpaceKey, pusher: Pusher, updates: Sequence[RefUpdate], new: NewObjects
     ) -> Report:
         quarantine = await self._open(key)
         try:
@@ -129,7 +139,7 @@ class Commits:
         except BaseException:
             quarantine.discard()
             raise
-        asked = PushRequest((update,))
+        asked = PushRequest(tuple(updates), frozenset({"atomic"}))
         return await self._concluder.conclude(key, pusher, asked, quarantine, _unheard)
 
     async def _open(self, key: SpaceKey) -> Quarantine:
@@ -176,13 +186,14 @@ class Commits:
             raise ParentChanged(
                 f"The branch is at {old}, not at {request.parent}.", hint="Look again."
             )
+        start = request.start if old == ZERO and request.start else old
         new = NewObjects()
         settings = self._repositories.settings
         with Objects(folder / "objects") as objects:
-            before, tree = changed_tree(objects, new, old, request.operations, settings)
+            before, tree = changed_tree(objects, new, start, request.operations, settings)
         if tree == before and not request.allow_empty:
             return RefUpdate(request.ref, old, old)
-        parents = () if old == ZERO else (old,)
+        parents = () if start == ZERO else (start,)
         revision = new.commit(tree, parents, request.author, request.message)
         content, _ = new.pack()
         write_synced(quarantine.pack, content)

@@ -9,6 +9,7 @@ from config.previews import PreviewSettings
 from gitserver.repositories import Repositories
 from hooks.head import note_head
 from hooks.previews import Kept, keep_previews
+from hooks.pull_requests import Noted, news_of, note_pulls
 from spaceport.addresses import page_path
 from spaceport.ledger import Ledger, pushes, spaces
 from spaceport.ledger.spaces import Space, Visibility
@@ -45,19 +46,32 @@ def announce(
 ) -> list[str]:
     """Write the push, its events and the new heads; give the lines for the person who pushed."""
     pushed = [update.ref for update in push.updates if has_preview(update.ref)]
+    news = news_of(ledger, repositories, push.space, push.updates)
     with ledger.write() as tx:
         space = spaces.get(tx, push.space)
         if space.deleted_at is not None:
             return ["This Space was deleted meanwhile."]
         pushes.record(tx, push)
         note_head(tx, repositories, push.space, actor_id=push.actor_id)
+        noted = note_pulls(
+            tx,
+            repositories,
+            push.space,
+            push.updates,
+            news,
+            actor_id=push.actor_id,
+            trusted=push.reach.branches,
+        )
         kept = Kept()
         if pushed:
             kept = keep_previews(
                 tx, repositories, push.space, previews, pushed=pushed, actor_id=push.actor_id
             )
         space = spaces.get(tx, push.space)
-    return [*_lines(push, space, places, kept), *_of_previews(kept, places, previews)]
+    said = _of_pulls(noted, places.page(space))
+    if not said or push.moved(MAIN) is not None or kept.previews:
+        said = [*_lines(push, space, places, kept), *said]
+    return [*said, *_of_previews(kept, places, previews)]
 
 
 def _lines(push: Push, space: Space, places: Places, kept: Kept) -> list[str]:
@@ -74,6 +88,18 @@ def _lines(push: Push, space: Space, places: Places, kept: Kept) -> list[str]:
         return [*lines, "The Space is paused: this push is built when you restart it."]
     if space.sdk is not Sdk.STATIC:
         lines.append(f"Build  on the Space's page, or: hf spaces logs {space.id} --build -f")
+    return lines
+
+
+def _of_pulls(noted: Noted, page: str) -> list[str]:
+    """Pure: which pull requests the push changed, and where to look at them."""
+    lines = []
+    for word, found in (("", noted.pushed), (" is merged", noted.merged)):
+        for each in found[:MOST_TOLD]:
+            lines += [f"Pull request {each.number}{word}", f"  {page}/discussions/{each.number}"]
+    for each in noted.late[:MOST_TOLD]:
+        lines.append(f"Pull request {each.number} was {each.status} meanwhile.")
+        lines.append("What you pushed is stored, but is no part of it. Open another one.")
     return lines
 
 

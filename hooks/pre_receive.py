@@ -9,10 +9,15 @@ from hooks.checks.front_matter import check_front_matter
 from hooks.checks.large_files import check_large_files
 from hooks.checks.paths import check_paths
 from hooks.checks.pointers import HasLarge, check_pointers
+from hooks.checks.pull_requests import Pulls, check_pull_requests
 from hooks.checks.repository_size import check_repository_size
 from hooks.checks.verdict import Verdict
 from hooks.incoming import Readable, brought
 from spaceport.push import Push, Rejection
+
+CONTRIBUTED = 2
+"""Who may only contribute can fill the repository to this part of its limit: the rest is for those
+who may write."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +45,14 @@ def judge(
     sizes: Sizes,
     has_large: HasLarge | None,
     tell: Callable[[str], None],
+    pulls: Pulls | None = None,
 ) -> list[Rejection]:
     """Decide on a push whose objects are sound. `known` is the repository before it.
 
     `tell` takes lines for the person who pushes. Without `has_large` pointers are not looked at.
+    `pulls` is there when the push names pull requests, or its pusher may do nothing else.
     """
-    for verdict in _verdicts(push, objects, known, limits, sizes, has_large):
+    for verdict in _verdicts(push, objects, known, limits, sizes, has_large, pulls):
         for warning in verdict.warnings:
             first, *rest = warning.split("\n")
             tell(f"warning: {first}")
@@ -63,8 +70,12 @@ def _verdicts(
     limits: Limits,
     sizes: Sizes,
     has_large: HasLarge | None,
+    pulls: Pulls | None,
 ) -> Iterator[Verdict]:
-    yield check_repository_size(push, sizes.present, sizes.more, limits.repository)
+    if pulls is not None:
+        yield check_pull_requests(push, pulls)
+    most = limits.repository if push.reach.branches else limits.repository // CONTRIBUTED
+    yield check_repository_size(push, sizes.present, sizes.more, most)
     tips = [update.new for update in push.updates if not update.deleted]
     new = brought(objects, known, tips)
     if limits.blob:

@@ -11,11 +11,12 @@ from config.previews import PreviewSettings
 from gitserver.objects.store import Objects
 from gitserver.repositories import Repositories
 from hooks.checks.pointers import HasLarge
+from hooks.checks.pull_requests import Pulls
 from hooks.incoming import Readable
 from hooks.post_receive import Places, announce
 from hooks.pre_receive import Limits, Sizes, judge
-from spaceport.ledger import Ledger
-from spaceport.push import Push, Rejection
+from spaceport.ledger import Ledger, discussions, spaces
+from spaceport.push import Push, Rejection, pull_number
 
 
 class PushHooks:
@@ -58,7 +59,19 @@ class PushHooks:
                 sizes=sizes,
                 has_large=self._has_large,
                 tell=progress,
+                pulls=self._pulls(push),
             )
+
+    def _pulls(self, push: Push) -> Pulls | None:
+        """What the push is judged by as far as it is about pull requests; None when it is not."""
+        numbers = {pull_number(update.ref) for update in push.updates} - {None}
+        if not numbers and push.reach.branches:
+            return None
+        with self._ledger.read() as tx:
+            space = spaces.get(tx, push.space)
+            found = (discussions.find(tx, space.key, number) for number in numbers if number)
+            known = {each.number: each for each in found if each is not None}
+        return Pulls(known, self._places.page(space), space.discussions)
 
     def announce(self, push: Push) -> list[str]:
         """Write what happened into the ledger; lines for the person."""

@@ -7,6 +7,7 @@ import logging
 
 from gitserver.repositories import Repositories
 from hooks.head import note_head
+from hooks.pull_keeper import PullKeeper
 from spaceport.ledger import Ledger, spaces
 from spaceport.names import SpaceKey
 from spaceport.pools import Pools
@@ -17,7 +18,8 @@ EVERY_SECONDS = 60.0
 
 
 class HeadReconciler:
-    """Compares every repository's `main` with the ledger at start and every minute."""
+    """Compares every repository's `main`, and its pull requests, with the ledger at start and every
+    minute."""
 
     def __init__(
         self,
@@ -31,12 +33,14 @@ class HeadReconciler:
         self._repositories = repositories
         self._pools = pools
         self._every = every
+        self._pulls = PullKeeper(ledger, repositories)
 
     async def run(self) -> None:
         """Until cancelled. What fails is logged and tried again the next time."""
         while True:
             try:
                 await self._pools.run("git", self.sweep)
+                await self._pools.run("git", self._pulls.sweep)
             except Exception:
                 logger.exception("heads could not be compared with the ledger")
             await asyncio.sleep(self._every)

@@ -8,13 +8,25 @@ from gitserver.access import Admission, Credentials, Refusal, Service
 from spaceport.actor import ANONYMOUS, Actor
 from spaceport.authorize import Action, SpaceResource, authorize
 from spaceport.identify import INVALID, BadCredentials, Shown, by_key, identify
-from spaceport.ledger import Ledger, moves, tokens
+from spaceport.ledger import Ledger, Tx, moves, pulls, tokens
 from spaceport.ledger.columns import now
+from spaceport.ledger.spaces import Space
 from spaceport.names import SpaceId
 from spaceport.pools import Pools
+from spaceport.push import NOTHING, WRITER, Reach
 
 ACTIONS = {Service.UPLOAD_PACK: Action.READ, Service.RECEIVE_PACK: Action.WRITE}
 PASSWORD_HINT = "Use an access token as the password; account passwords do not open git."  # noqa: S105
+
+
+def reach_of(tx: Tx, actor: Actor, space: Space) -> Reach:
+    """What somebody may push to: who may not write, only the pull requests that are theirs."""
+    resource = SpaceResource.of(space)
+    if authorize(actor, Action.WRITE, resource).allowed:
+        return Reach(True, pulls.refs(tx, space.key))
+    if actor.id is None or not authorize(actor, Action.CONTRIBUTE, resource).allowed:
+        return NOTHING
+    return Reach(False, pulls.refs(tx, space.key, actor.id))
 
 
 class LedgerAccess:
@@ -52,9 +64,12 @@ class LedgerAccess:
         """For an actor who is known already; blocks."""
         with self._ledger.read() as tx:
             space = moves.find(tx, space_id)
-        resource = None if space is None else SpaceResource.of(space)
-        decision = authorize(actor, ACTIONS[service], resource)
-        if space is None or not decision.allowed:
+            resource = None if space is None else SpaceResource.of(space)
+            decision = authorize(actor, ACTIONS[service], resource)
+            reach = WRITER
+            if space is not None and service is Service.RECEIVE_PACK:
+                reach = reach_of(tx, actor, space)
+        if space is None or not (decision.allowed or reach.pulls):
             return Refusal(decision.status, decision.message)
         return Admission(
             space.key,
@@ -62,6 +77,7 @@ class LedgerAccess:
             label=str(space.id),
             detail={"actor": actor.name},
             actor=actor,
+            reach=reach,
             moved=not space.called(space_id),
         )
 

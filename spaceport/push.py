@@ -65,19 +65,17 @@ class RefUpdate:
 class Reach:
     """What one person may push to: branches and tags, and the refs of these pull requests.
 
-    Who may write reaches every pull request that is under way; who may not, only their own.
+    Who may write reaches every pull request; who may not, only their own. Whether one can still be
+    changed is the hooks' to say.
     """
 
     branches: bool = True
     pulls: frozenset[str] = frozenset()
 
-    @property
-    def nothing(self) -> bool:
-        return not self.branches and not self.pulls
-
 
 WRITER = Reach()
 """Branches and tags, and no pull request."""
+NOTHING = Reach(branches=False)
 
 
 @dataclass(frozen=True)

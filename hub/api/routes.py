@@ -55,6 +55,7 @@ from hub.api.commit import commit_handler
 from hub.api.errors import ApiError, framed
 from hub.context import HubContext
 from hub.origins import Origins
+from hub.pulls import PULLS, PullRequests
 from spaceport.authorize import REPO_NOT_FOUND, Action
 
 
@@ -205,6 +206,7 @@ def add_api(app: web.Application, context: HubContext, commits: Commits) -> None
     origins = Origins(context.settings)
     streams.add_streams(app, context.settings.hub.api)
     app[stages.CHANGES] = Changes(context.ledger, context.pools)
+    app[PULLS] = PullRequests(context, commits)
     for route in routes(commits):
         handler = gated(route, context, origins)
         app.router.add_route(route.method, route.path, handler)

@@ -116,8 +116,14 @@ def add(
 def add_commits(
     tx: Tx, key: SpaceKey, number: int, author_id: str | None, commits: list[tuple[str, str]]
 ) -> None:
-    """Id and subject of each, oldest first; as many as still find room."""
+    """Id and subject of each, oldest first; as many as still find room, and none twice."""
     room = MOST_ENTRIES - _count(tx, key, number)
+    query = select(rows.c.detail).where(rows.c.space_key == key, rows.c.number == number)
+    told = {
+        detail.get("oid")
+        for detail in tx.execute(query.where(rows.c.kind == EntryKind.COMMIT)).scalars()
+    }
+    commits = [commit for commit in commits if commit[0] not in told]
     for oid, subject in commits[-room:] if room > 0 else ():
         detail = {"oid": oid, "subject": subject[:500]}
         add(tx, key, number, EntryKind.COMMIT, author_id, detail=detail)

@@ -17,6 +17,7 @@ from spaceport.ledger.discussion_rows import (
 from spaceport.ledger.discussions import told
 from spaceport.ledger.tables import discussions as rows
 from spaceport.names import SpaceKey
+from spaceport.push import pull_ref
 
 
 def active(tx: Tx, key: SpaceKey, author_id: str | None = None) -> list[Discussion]:
@@ -26,6 +27,14 @@ def active(tx: Tx, key: SpaceKey, author_id: str | None = None) -> list[Discussi
     if author_id is not None:
         query = query.where(rows.c.author_id == author_id)
     return [discussion_of(row) for row in tx.execute(query.order_by(rows.c.number)).mappings()]
+
+
+def refs(tx: Tx, key: SpaceKey, author_id: str | None = None) -> frozenset[str]:
+    """The refs of all pull requests, of one author if one is named."""
+    query = select(rows.c.number).where(rows.c.space_key == key, rows.c.pull_request.is_(True))
+    if author_id is not None:
+        query = query.where(rows.c.author_id == author_id)
+    return frozenset(map(pull_ref, tx.execute(query).scalars()))
 
 
 def with_active(tx: Tx) -> set[SpaceKey]:

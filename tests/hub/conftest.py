@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from aiohttp import web
@@ -49,6 +49,8 @@ from tests.hub.wire import Wire, free_port
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
+
+T = TypeVar("T")
 
 
 def make_context(data: Path, port: int, **more: Any) -> HubContext:
@@ -98,6 +100,8 @@ class Hub:
     context: HubContext
     port: int
     issued: list[str] = field(default_factory=list)
+    loop: asyncio.AbstractEventLoop | None = None  # in which it runs
+    app: web.Application | None = None
 
     @property
     def url(self) -> str:
@@ -106,6 +110,11 @@ class Hub:
     @property
     def wire(self) -> Wire:
         return Wire(self.port)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """What the hub would do in its own loop."""
+        assert self.loop is not None
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
 
     def user(self, name: str) -> Account:
         with self.context.ledger.write() as tx:
@@ -148,12 +157,12 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     parts = {"multipart_from": 15 << 20, "part_bytes": 4 << 20}  # tests have small large files
     context = make_context(data, port, lfs=parts)
     hub = Hub(context, port)
-    loop = asyncio.new_event_loop()
+    loop = hub.loop = asyncio.new_event_loop()
     ready = threading.Event()
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
 
     async def serve() -> web.AppRunner:
-        app = make_app(context)
+        app = hub.app = make_app(context)
         runner = web.AppRunner(app, auto_decompress=False)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", port).start()
