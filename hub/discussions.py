@@ -50,7 +50,7 @@ def number_of(text: str) -> int:
 
 
 def count_open(tx: Tx, space: Space) -> int:
-    return ledger.count(tx, space.repository_key, Filter(statuses=OPEN))
+    return ledger.count(tx, space.key, Filter(statuses=OPEN))
 
 
 def begin(tx: Tx, actor: Actor, space: Space, title: str, text: str) -> Discussion:

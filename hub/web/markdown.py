@@ -45,6 +45,8 @@ _CLASSES = set(
 _RASTER = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]*")
 _ABSOLUTE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:|//|\\")
 
+_OF_SITE = re.compile(r"/(?![/\\])[^\x00-\x20\x7f\\]*")  # and of no other host, as browsers read it
+
 
 @dataclass(frozen=True)
 class Place:
@@ -108,7 +110,7 @@ def _attribute(place: Place, tag: str, name: str, value: str) -> str | None:
             return value
         if _ABSOLUTE.match(value):
             return None
-        here = value.startswith("#") or (place.site_paths and value.startswith("/"))
+        here = value.startswith("#") or (place.site_paths and _OF_SITE.fullmatch(value))
         return value if here else place.blob(value)
     return value
 

@@ -11,7 +11,10 @@ from hub.web.pages import (
     account,
     billing,
     commit,
+    community_settings,
     create,
+    discussion,
+    discussions,
     duplicate,
     files,
     grants,
@@ -22,6 +25,8 @@ from hub.web.pages import (
     preview_settings,
     previews,
     pricing,
+    pull,
+    pull_actions,
     sign_in,
     space,
     space_settings,
@@ -103,4 +108,27 @@ def add_web(app: web.Application, context: HubContext) -> None:
     post(f"{_SPACE}/settings/name/free", door(name_settings.free))
     post(f"{_SPACE}/settings/delete", door(space_settings.delete))
 
+    post(f"{_SPACE}/settings/community", door(community_settings.switch))
+
+    _add_discussions(app, door)
     get("/{author}", door(lists.profile))
+
+
+def _add_discussions(app: web.Application, door: Door) -> None:
+    get, post, one = app.router.add_get, app.router.add_post, f"{_SPACE}/discussions/{{number}}"
+    get(f"{_SPACE}/discussions", door(discussions.page))
+    post(f"{_SPACE}/discussions", door(discussions.begin))
+    get(f"{_SPACE}/discussions/new", door(discussions.form))
+    get(one, door(discussion.page))
+    post(f"{one}/comment", door(discussion.comment))
+    post(f"{one}/comment/{{comment}}/edit", door(discussion.edit))
+    post(f"{one}/comment/{{comment}}/hide", door(discussion.hide))
+    post(f"{one}/title", door(discussion.rename))
+    post(f"{one}/pin", door(discussion.pin))
+    post(f"{one}/lock", door(discussion.lock))
+    get(f"{one}/files", door(pull.files))
+    post(f"{one}/merge", door(pull_actions.merge))
+    post(f"{one}/publish", door(pull_actions.publish))
+    post(f"{one}/draft", door(pull_actions.redraft))
+    post(f"{one}/delete-ref", door(pull_actions.delete_ref))
+    post(f"{one}/trust", door(pull_actions.trust))

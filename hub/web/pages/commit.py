@@ -2,47 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from aiohttp import web
 
-from gitserver.compare import Change
 from gitserver.content import TooLarge
-from gitserver.diff import FileDiff
 from gitserver.differences import Difference, difference
 from gitserver.history import Commit
+from hub.web.diffs import shown_files
 from hub.web.pages.space import header_of
 from hub.web.visit import Visit
 from spaceport.authorize import Action
-
-SHOWN_LINES = 5_000
-_WORDS = {
-    Change.ADDED: "added",
-    Change.REMOVED: "removed",
-    Change.MODIFIED: "changed",
-    Change.RENAMED: "renamed",
-}
-_KINDS = {b"+": "plus", b"-": "minus"}
-
-
-@dataclass(frozen=True)
-class Line:
-    """`kind`: hunk, plus, minus or empty."""
-
-    kind: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A file as the page shows it; `lines` is None where they are not shown."""
-
-    path: str
-    before: str
-    what: str
-    added: int
-    removed: int
-    lines: tuple[Line, ...] | None
 
 
 async def page(visit: Visit) -> web.StreamResponse:
@@ -66,33 +34,5 @@ async def page(visit: Visit) -> web.StreamResponse:
         tab="files",
         commit=commit,
         found=found,
-        files=[] if found is None else _shown(found.files),
+        files=[] if found is None else shown_files(found.files),
     )
-
-
-def _shown(files: tuple[FileDiff, ...]) -> list[Shown]:
-    """Lines until there are as many as a page can hold; the other files are named only."""
-    shown, left = [], SHOWN_LINES
-    for file in files:
-        lines = _lines(file)
-        if lines is not None and len(lines) > left:
-            lines = None
-        left -= len(lines or ())
-        old = file.changed.old
-        renamed = old is not None and file.changed.change is Change.RENAMED
-        before = old.path if renamed and old is not None else ""
-        what = _WORDS[file.changed.change]
-        shown.append(Shown(file.changed.path, before, what, file.added, file.removed, lines))
-    return shown
-
-
-def _lines(file: FileDiff) -> tuple[Line, ...] | None:
-    if file.hunks is None:
-        return None
-    found = []
-    for hunk in file.hunks:
-        found.append(Line("hunk", hunk.header.decode()))
-        for line in hunk.lines:
-            text = line.decode("utf-8", "replace").rstrip("\r\n")
-            found.append(Line(_KINDS.get(line[:1], ""), text))
-    return tuple(found)

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from hub.discussions import count_open
 from hub.origin_shown import origin_of
 from hub.web.cards import Face, card_of, face_of
 from hub.web.status import Status, status_of
@@ -48,6 +49,7 @@ class Header:
     ssh_url: str
     origin: Origin | None  # what it is a copy of, if this visitor may know
     previews: bool  # whether branches of it have previews
+    discussions: int | None  # how many are open; None where this visitor sees none
 
     @property
     def path(self) -> str:
@@ -86,18 +88,27 @@ async def header_of(visit: Visit, view: Overview) -> Header:
     origin = None
     if space.origin is not None:
         origin = await visit.read(lambda tx: origin_of(tx, visit.actor, space))
+    reader = visit.may(Action.READ, SpaceResource.of(space))
+    open_ones = await visit.read(lambda tx: _open_discussions(tx, space)) if reader else None
     return Header(
         space=space,
         face=face_of(space, card_of(space)),
         status=await _status(visit, view),
         manager=manager,
-        reader=visit.may(Action.READ, SpaceResource.of(space)),
+        reader=reader,
         app_url=visit.context.app_url(space),
         clone_url=f"{settings.hub_url}/{place}",
         ssh_url="" if door is None else door.clone_url(place),
         origin=origin,
         previews=bool(await visit.read(lambda tx: spaces.preview_keys(tx, space.repository_key))),
+        discussions=open_ones,
     )
+
+
+def _open_discussions(tx: Tx, space: Space) -> int | None:
+    """Also for a preview, which has those of its Space; None where they are switched off."""
+    wanted = space if space.key == space.repository_key else spaces.get(tx, space.repository_key)
+    return count_open(tx, wanted) if wanted.discussions else None
 
 
 async def page(visit: Visit) -> web.StreamResponse:

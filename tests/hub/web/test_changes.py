@@ -21,6 +21,10 @@ POSTS = [
     f"{BASE}/settings/delete", f"{BASE}/settings/copies", f"{BASE}/settings/rollback",
     f"{BASE}/duplicate", f"{BASE}/settings/storage", f"{BASE}/settings/storage/delete",
     f"{BASE}/settings/volumes", f"{BASE}/settings/volumes/delete",
+    f"{BASE}/settings/community", f"{BASE}/discussions", f"{BASE}/discussions/1/comment",
+    f"{BASE}/discussions/1/title", f"{BASE}/discussions/1/pin", f"{BASE}/discussions/1/lock",
+    f"{BASE}/discussions/1/merge", f"{BASE}/discussions/1/publish",
+    f"{BASE}/discussions/1/delete-ref", f"{BASE}/discussions/1/trust",
 ]  # fmt: skip
 FIELDS = {
     "key": "A", "value": "b", "name": "made", "owner": "chandra", "sdk": "static", "role": "write",

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from spaceport.artifact import Artifact, ArtifactKind
 from spaceport.cause import Cause, Failure
-from spaceport.ledger import builds, releases, replicas, spaces
+from spaceport.ledger import builds, discussions, releases, replicas, spaces
 from spaceport.ledger.builds import Build
 from spaceport.ledger.database import Tx
 from spaceport.ledger.spaces import Space
@@ -24,7 +24,9 @@ pytestmark = pytest.mark.browser
 
 EVERY = """
     /spaces /new-space /settings /spaces/walker/small /spaces/walker/small/tree/main
-    /spaces/walker/small/settings /spaces/walker/small/blob/main/.gitattributes /spaces/walker/none
+    /spaces/walker/small/discussions /spaces/walker/small/discussions/1
+    /spaces/walker/small/discussions/new?pull=1 /spaces/walker/small/settings
+    /spaces/walker/small/blob/main/.gitattributes /spaces/walker/none
 """.split()
 UNNAMED = """() => [...document.querySelectorAll("input, select, textarea, button, a")]
     .filter((each) => each.type !== "hidden" && !each.hidden)
@@ -193,7 +195,9 @@ def test_query_and_hash_reach_the_frame_and_strangers_messages_do_nothing(site: 
 
 
 def test_dark_theme_is_kept_and_the_phone_width_does_not_scroll_sideways(site: Site) -> None:
-    site.made("walker/small")
+    space = site.made("walker/small")
+    with site.context.ledger.write() as tx:
+        discussions.begin(tx, space.key, space.owner_id, "long" * 50, "`" + "long" * 200 + "`")
     failure = Failure(Cause.NO_APP_FILE, {"app_file": "app.py"})
     Backstage(site, "walker/small").build(BuildState.RUNNING, BuildState.FAILED, failure=failure)
     with site.browser("walker", viewport={"width": 360, "height": 740}) as page:
@@ -219,10 +223,14 @@ def test_the_clone_dialog_tells_both_ways(site: Site) -> None:
 
 
 def test_everything_on_a_form_has_a_name(site: Site) -> None:
-    site.made("walker/named")
+    space = site.made("walker/named")
+    with site.context.ledger.write() as tx:
+        discussions.begin(tx, space.key, space.owner_id, "Hello", "words")
     with site.browser("walker") as page:
         for path in ("/login", "/spaces", "/new-space", "/settings", "/spaces/walker/named",
-                     "/spaces/walker/named/settings"):  # fmt: skip
+                     "/spaces/walker/named/settings", "/spaces/walker/named/discussions",
+                     "/spaces/walker/named/discussions/new?pull=1",
+                     "/spaces/walker/named/discussions/1?rename=1"):  # fmt: skip
             page.goto(site.url + path)
             unnamed = page.evaluate(UNNAMED)
             assert unnamed == [], json.dumps(unnamed)
