@@ -281,13 +281,6 @@ def test_there_are_no_pull_requests_and_it_is_said(hub: Hub, tmp_path: Path) -> 
     (tmp_path / "a").write_text("a")
     with pytest.raises(BadRequestError, match="no pull requests; commit to a branch instead"):
         api.upload_folder(folder_path=tmp_path, create_pr=True, **space)  # type: ignore[call-overload]
-    with pytest.raises(BadRequestError, match="no pull requests"):
-        api.create_commit(
-            operations=[CommitOperationAdd("a", b"a")],
-            commit_message="x",
-            create_pr=True,
-            **space,  # type: ignore[arg-type]
-        )
     with pytest.raises(BadRequestError, match="no discussions"):
         api.create_discussion(title="Hello", **space)  # type: ignore[arg-type]
 
