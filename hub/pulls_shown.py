@@ -12,7 +12,7 @@ from gitserver.differences import Difference, difference
 from gitserver.history import Commit
 from gitserver.merging import merge
 from gitserver.objects.parting import TooFar, merge_base, since
-from spaceport.errors import NotFound
+from spaceport.errors import Conflict, NotFound
 from spaceport.ledger import Ledger, discussion_entries
 from spaceport.ledger.discussion_entries import EntryKind
 from spaceport.ledger.discussions import Discussion, Status
@@ -67,14 +67,22 @@ class PullsShown:
         span = self._span(found)
         if span is None:
             return Difference(())
-        with self._content.opened(found.space_key) as objects:
-            try:
-                old = merge_base(objects, *span, self._deadline())
-            except TooFar:
-                return Difference((), complete=False)
-        return difference(
-            self._content, found.space_key, None if old is None else old.hex(), span[1].hex()
-        )
+        try:
+            old = self._merge_base(found, span)
+        except TooFar:
+            return Difference((), complete=False)
+        return difference(self._content, found.space_key, old, span[1].hex())
+
+    def parted(self, found: Discussion) -> str | None:
+        """Where its history and the base's parted; None where they never met.
+
+        Raises `Conflict` when that cannot be told in time.
+        """
+        span = self._span(found)
+        try:
+            return None if span is None else self._merge_base(found, span)
+        except TooFar as error:
+            raise Conflict(str(error), hint="Use git for it.") from None
 
     def commits(self, found: Discussion) -> list[Commit]:
         """What it adds to its base, the latest first; the latest 250."""
@@ -86,6 +94,11 @@ class PullsShown:
                 return since(objects, span[1], [span[0]], self._deadline())[:MOST_COMMITS]
             except TooFar:
                 return []
+
+    def _merge_base(self, found: Discussion, span: tuple[bytes, bytes]) -> str | None:
+        with self._content.opened(found.space_key) as objects:
+            old = merge_base(objects, *span, self._deadline())
+        return None if old is None else old.hex()
 
     def _look(self, found: Discussion, head: str, base: str) -> Outlook:
         with self._content.opened(found.space_key) as objects:

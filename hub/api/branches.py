@@ -6,16 +6,16 @@ from aiohttp import web
 
 from gitserver.building import NewObjects, Signature
 from gitserver.commit import Commits
-from gitserver.receive.conclude import Pusher
 from gitserver.receive.refname import well_formed
 from gitserver.receive.report import Report
 from hub.api.body import Body
 from hub.api.call import Call, answer
-from hub.api.content import HEADS, TAGS, branch_of
+from hub.api.content import HEADS, TAGS
 from hub.api.errors import ApiError, revision_not_found
+from hub.api.targets import by, pulls_of, target_of
 from hub.create_space import signature
 from spaceport.errors import NotFound
-from spaceport.push import MAIN, ZERO, RefUpdate
+from spaceport.push import MAIN, ZERO, RefUpdate, pull_number
 
 STALE = "stale info"
 IN_THE_WAY = "a ref of another name is in the way"
@@ -76,15 +76,26 @@ class RefChanges:
         return await self._delete(call, TAGS, call.part("tag"))
 
     async def squash(self, call: Call) -> web.StreamResponse:
-        """The branch's files as they are, in one commit without a past."""
+        """The branch's files as they are, in one commit without a past; those of a pull request in
+        one commit after the place where it began, so that it can still be merged."""
         branch = call.part("branch")
+        target = await target_of(call, branch)
         message = (await call.body(Squash)).message or f"Super-squash branch '{branch}'"
-        ref, head = await branch_of(call, branch)
+        ref, head = target.ref, target.head
+        number = pull_number(ref)
+        parents = () if number is None else await self._parted(call, number)
         found = await call.git(call.context.content.commit, call.space.key, head)
         new = NewObjects()
-        revision = new.commit(found.tree, (), _signature(call), message)
+        revision = new.commit(found.tree, parents, _signature(call), message)
         await self._publish(call, RefUpdate(ref, head, revision), new)
         return answer({"commitOid": revision})
+
+    async def _parted(self, call: Call, number: int) -> tuple[str, ...]:
+        """Where a pull request left its base."""
+        pulls = pulls_of(call)
+        found = await pulls.get(call.space, number)
+        base = await call.git(pulls.shown.parted, found)
+        return () if base is None else (base,)
 
     async def _delete(self, call: Call, prefix: str, name: str) -> web.StreamResponse:
         ref = prefix + name
@@ -97,11 +108,13 @@ class RefChanges:
         return answer({})
 
     async def _move(self, call: Call, update: RefUpdate) -> None:
-        report = await self._commits.move_refs(call.space.key, _pusher(call), [update])
+        pusher = await pulls_of(call).pusher(by(call), call.space)
+        report = await self._commits.move_refs(call.space.key, pusher, [update])
         _require(report, update.ref, created=update.created)
 
     async def _publish(self, call: Call, update: RefUpdate, new: NewObjects) -> None:
-        report = await self._commits.publish(call.space.key, _pusher(call), update, new)
+        pusher = await pulls_of(call).pusher(by(call), call.space)
+        report = await self._commits.publish(call.space.key, pusher, update, new)
         _require(report, update.ref, created=update.created)
 
 
@@ -110,10 +123,6 @@ def _signature(call: Call) -> Signature:
     if account is None:
         raise ApiError(401, "Sign in to do this")
     return signature(call.context, account)
-
-
-def _pusher(call: Call) -> Pusher:
-    return Pusher(call.actor.id, call.request.remote or "", {"actor": call.actor.name})
 
 
 def _checked(call: Call, prefix: str, name: str) -> str:

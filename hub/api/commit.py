@@ -16,14 +16,13 @@ from gitserver.commit import (
     Commits,
     ParentChanged,
 )
-from gitserver.receive.conclude import Pusher
 from hub.api.call import Call, answer
-from hub.api.content import branch_of
-from hub.api.discussions import NO_PULL_REQUESTS
-from hub.api.errors import ENTRY_NOT_FOUND, ApiError
+from hub.api.errors import ENTRY_NOT_FOUND, ApiError, revision_not_found
 from hub.api.ndjson import read_lines
 from hub.api.operations import MISSING, Draft, operations, read_line
+from hub.api.targets import Target, by, pulls_of, target_of, title_of
 from hub.create_space import signature
+from hub.pulls import Proposal
 from spaceport.errors import Invalid, NotFound
 from spaceport.ledger.accounts import Account
 
@@ -51,16 +50,14 @@ def commit_handler(commits: Commits) -> Callable[[Call], Awaitable[web.StreamRes
 
 
 async def _commit(call: Call, commits: Commits) -> web.StreamResponse:
+    target = await target_of(call, call.part("rev"))
     if call.flag("create_pr"):
-        raise ApiError(400, NO_PULL_REQUESTS)
-    ref, head = await branch_of(call, call.part("rev"))
+        return await _propose(call, target)
+    ref, head = target.ref, target.head
     draft = await _read(call)
-    account = call.actor.account
-    if account is None:
-        raise ApiError(401, "Sign in to commit")
-    wish = Wish(ref, draft, account, _parent(draft, head))
+    wish = Wish(ref, draft, _account(call), _parent(draft, head))
     try:
-        result = await _try(call, commits, wish, head)
+        result = await _try(call, commits, wish, target)
     except (ParentChanged, NotFound) as error:
         done = await call.git(already_done, call, commits, wish)
         if done is None:
@@ -74,16 +71,43 @@ async def _commit(call: Call, commits: Commits) -> web.StreamResponse:
     return _answer(call, result)
 
 
-async def _try(call: Call, commits: Commits, wish: Wish, head: str) -> CommitResult:
+async def _propose(call: Call, target: Target) -> web.StreamResponse:
+    """A pull request with the commit, by anybody who may read; it changes the parent named."""
+    draft = await _read(call)
+    start = target.head
+    if draft.parent is not None and not start.startswith(draft.parent):
+        try:
+            start = await call.git(call.context.content.resolve, call.space.key, draft.parent)
+        except NotFound:
+            raise revision_not_found(draft.parent) from None
+    wish = Wish(target.ref, draft, _account(call), start)
+    try:
+        proposal = Proposal(
+            title_of(draft.summary),
+            draft.description,
+            draft.message,
+            start,
+            await call.git(_operations, call, wish, start),
+            target.ref,
+        )
+        found, result = await pulls_of(call).open_with(by(call), call.space, proposal)
+    except NotFound:
+        raise ApiError(404, MISSING, ENTRY_NOT_FOUND) from None
+    except (Invalid, CommitRefused) as error:
+        raise ApiError(422, f"{error} {error.hint}".strip()) from None
+    url = f"{call.origin}/spaces/{call.space.id}/discussions/{found.number}"
+    return _answer(call, result, pullRequestUrl=url, pullRequestNum=found.number)
+
+
+async def _try(call: Call, commits: Commits, wish: Wish, target: Target) -> CommitResult:
     request = CommitRequest(
-        await call.git(_operations, call, wish, head),
+        await call.git(_operations, call, wish, target.head),
         wish.draft.message,
         signature(call.context, wish.account),
         ref=wish.ref,
         parent=wish.parent,
     )
-    name = wish.account.name
-    pusher = Pusher(wish.account.id, call.request.remote or "", {"actor": name})
+    pusher = await pulls_of(call).pusher(by(call), call.space)
     return await commits.commit(call.space.key, pusher, request)
 
 
@@ -143,7 +167,13 @@ def _parent(draft: Draft, head: str) -> str | None:
     return draft.parent
 
 
-def _answer(call: Call, result: CommitResult) -> web.Response:
+def _account(call: Call) -> Account:
+    if call.actor.account is None:
+        raise ApiError(401, "Sign in to commit")
+    return call.actor.account
+
+
+def _answer(call: Call, result: CommitResult, **more: str | int) -> web.Response:
     url = f"{call.origin}/spaces/{call.space.id}/commit/{result.revision}"
     return answer(
         {
@@ -151,6 +181,7 @@ def _answer(call: Call, result: CommitResult) -> web.Response:
             "commitOid": result.revision,
             "commitUrl": url,
             "hookOutput": "\n".join(result.messages),
+            **more,
         },
         headers={"X-Repo-Commit": result.revision},
     )

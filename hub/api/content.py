@@ -17,11 +17,12 @@ from hub.api.large import lfs_json
 from hub.api.pages import limit_of, next_link, offset_of
 from hub.api.wire import stamp
 from spaceport.errors import NotFound
+from spaceport.push import pull_number
 
 TREE_PAGE = 1000
 EXPANDED_PAGE = 200  # fewer at once: each entry's last commit is looked for in the history
 LAST_SECOND = 253_402_300_799  # of the year 9999
-HEADS, TAGS = "refs/heads/", "refs/tags/"
+HEADS, TAGS, PULLS = "refs/heads/", "refs/tags/", "refs/pr/"
 
 
 class Paths(Body):
@@ -79,11 +80,8 @@ async def paths_info(call: Call) -> web.StreamResponse:
 
 
 async def refs(call: Call) -> web.StreamResponse:
-    """Branches and tags with the commits they lead to."""
-    found = await call.git(_refs, call)
-    if call.flag("include_prs"):
-        found["pullRequests"] = []
-    return answer(found)
+    """Branches and tags, and pull requests if they are asked for, with the commits they lead to."""
+    return answer(await call.git(_refs, call, call.flag("include_prs")))
 
 
 async def commits(call: Call) -> web.StreamResponse:
@@ -155,15 +153,15 @@ async def _paths(call: Call) -> Paths:
     return Paths(paths=paths, expand=expand)
 
 
-def _refs(call: Call) -> dict[str, Any]:
+def _refs(call: Call, pulls: bool) -> dict[str, Any]:
     content, key = call.context.content, call.space.key
-    found: dict[str, Any] = {"branches": [], "converts": [], "tags": []}
-    for ref in sorted(content.refs(key)):
-        kind, prefix = ("branches", HEADS) if ref.startswith(HEADS) else ("tags", TAGS)
-        if ref.startswith(prefix):
-            name = ref.removeprefix(prefix)
-            target = content.resolve(key, ref)
-            found[kind].append({"name": name, "ref": ref, "targetCommit": target})
+    kinds = {HEADS: "branches", TAGS: "tags"} | ({PULLS: "pullRequests"} if pulls else {})
+    found: dict[str, Any] = {"converts": []} | {kind: [] for kind in kinds.values()}
+    for ref in sorted(content.refs(key), key=lambda ref: (pull_number(ref) or 0, ref)):
+        for prefix, kind in kinds.items():
+            if ref.startswith(prefix):
+                name, target = ref.removeprefix(prefix), content.resolve(key, ref)
+                found[kind].append({"name": name, "ref": ref, "targetCommit": target})
     return found
 
 

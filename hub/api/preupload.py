@@ -10,10 +10,9 @@ from pathspec import GitIgnoreSpec
 from gitserver.content import Content, Kind, TooLarge
 from hub.api.body import Body
 from hub.api.call import Call, answer
-from hub.api.content import branch_of
-from hub.api.discussions import NO_PULL_REQUESTS
 from hub.api.errors import ApiError
 from hub.api.large import pointer_of
+from hub.api.targets import target_of
 from hub.context import HubContext
 from spaceport.errors import NotFound
 from spaceport.ledger import large
@@ -41,12 +40,11 @@ async def preupload(call: Call) -> web.StreamResponse:
     """What fits into a commit goes inline, also what `.gitattributes` gives to git-lfs: the server
     then writes the pointer (hub-api 8.2). Larger files go to git-lfs first; what is too large even
     for that is refused here, before anything is sent."""
-    if call.flag("create_pr"):
-        raise ApiError(400, NO_PULL_REQUESTS)
+    target = await target_of(call, call.part("rev"))
     body = await call.body(Preupload)
     if len(body.files) > call.limits.preupload_files:
         raise ApiError(400, f"At most {call.limits.preupload_files} files at once")
-    _, head = await branch_of(call, call.part("rev"))
+    head = target.head
     shown = await call.git(_answers, call.context, call.space.key, head, body)
     return answer({"files": shown, "commitOid": head}, headers=await _warning(call, body, shown))
 

@@ -2,7 +2,9 @@
 
 `action` None: anybody may ask, and the handler asks `authorize` itself where that is needed. A path
 with `{namespace}/{name}` is about that Space, and `action` is what the caller must be allowed there
-before the handler, or the body, is looked at.
+before the handler, or the body, is looked at. Where that depends on the ref, `action` is what a
+branch takes, and the handler asks for it, or for what somebody's pull request takes, before it
+reads the body (`hub.api.targets`).
 """
 
 from __future__ import annotations
@@ -65,6 +67,7 @@ class Route:
     path: str
     handler: ApiHandler
     action: Action | None = None
+    gate: Action | None = None  # what is asked at the gate, where the handler asks for the rest
 
 
 SPACE = "/api/spaces/{namespace}/{name}"
@@ -160,7 +163,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{SPACE}/tree/{REV}", content.tree, Action.READ),
     Route("GET", f"{SPACE}/tree/{REV}/{{path:.*}}", content.tree, Action.READ),
     Route("POST", f"{SPACE}/paths-info/{REV}", content.paths_info, Action.READ),
-    Route("POST", f"{SPACE}/preupload/{REV}", preupload.preupload, Action.WRITE),
+    Route("POST", f"{SPACE}/preupload/{REV}", preupload.preupload, Action.WRITE, Action.READ),
     Route("GET", f"{SPACE}/refs", content.refs, Action.READ),
     Route("GET", f"{SPACE}/commits/{REV}", content.commits, Action.READ),
     Route("GET", f"{SPACE}/compare/{{revisions}}", compare.compare, Action.READ),
@@ -189,10 +192,10 @@ def routes(commits: Commits) -> tuple[Route, ...]:
     return (
         *ROUTES,
         *OF_PREVIEWS,
-        Route("POST", f"{SPACE}/commit/{REV}", commit_handler(commits), Action.WRITE),
+        Route("POST", f"{SPACE}/commit/{REV}", commit_handler(commits), Action.WRITE, Action.READ),
         Route("POST", f"{SPACE}/branch/{{branch}}", refs.create_branch, Action.WRITE),
         Route("DELETE", f"{SPACE}/branch/{{branch}}", refs.delete_branch, Action.WRITE),
-        Route("POST", f"{SPACE}/super-squash/{{branch}}", refs.squash, Action.WRITE),
+        Route("POST", f"{SPACE}/super-squash/{{branch}}", refs.squash, Action.WRITE, Action.READ),
         Route("POST", f"{SPACE}/tag/{REV}", refs.create_tag, Action.WRITE),
         Route("DELETE", f"{SPACE}/tag/{{tag}}", refs.delete_tag, Action.WRITE),
     )
@@ -222,8 +225,9 @@ def gated(route: Route, context: HubContext, origins: Origins) -> Handler:
     async def enter(request: web.Request) -> web.StreamResponse:
         actor = await actor_of(context, request)
         found = None
-        if route.action is not None:
-            found = await space_of(context, request, actor, route.action)
+        action = route.gate or route.action
+        if action is not None:
+            found = await space_of(context, request, actor, action)
         return await route.handler(Call(request, context, actor, origins, found))
 
     return framed(enter)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-from huggingface_hub.errors import BadRequestError, HfHubHTTPError
+from huggingface_hub.errors import HfHubHTTPError
 
 from hub.api.blob_id import blob_id
 from spaceport.ledger import spaces
@@ -270,22 +270,6 @@ def test_limits_of_a_commit(hub: Hub) -> None:
         b"Authorization: Bearer " + token.encode() + b"\r\nContent-Length: 999999999\r\n\r\n"
     )
     assert declared.startswith(b"HTTP/1.1 413")
-
-
-def test_there_are_no_pull_requests_and_it_is_said(hub: Hub, tmp_path: Path) -> None:
-    api = hub.api("dirk")
-    hub.space("dirk/demo")
-    space = {"repo_id": "dirk/demo", "repo_type": "space"}
-    (tmp_path / "a").write_text("a")
-    with pytest.raises(BadRequestError, match="no pull requests; commit to a branch instead"):
-        api.upload_folder(folder_path=tmp_path, create_pr=True, **space)  # type: ignore[call-overload]
-    with pytest.raises(BadRequestError, match="no pull requests"):
-        api.create_commit(
-            operations=[CommitOperationAdd("a", b"a")],
-            commit_message="x",
-            create_pr=True,
-            **space,  # type: ignore[arg-type]
-        )
 
 
 def test_who_reads_cannot_commit(hub: Hub) -> None:
