@@ -103,12 +103,16 @@ def set_status(
     """Open or closed, with what is said about it. Raises `Denied`, `Conflict` for no change."""
     found = get(tx, space, number)
     _may_change(actor, space, found)
+    check_status(found, status)
     if text.strip():
         comment(tx, actor, space, number, text)
-    id = ledger.set_status(tx, found, status, actor.id)
-    if id is None:
+    return _entry(tx, found, ledger.set_status(tx, found, status, actor.id) or "")
+
+
+def check_status(found: Discussion, status: Status) -> None:
+    """Raise `Conflict` when it is so already."""
+    if found.status is status:
         raise Conflict(f"{found.number} is {status.value} already.")
-    return _entry(tx, found, id)
 
 
 def pin(tx: Tx, actor: Actor, space: Space, number: int, pinned: bool) -> Discussion:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from aiohttp import web
 
 from hub import discussions
+from hub.api import pulls
 from hub.api.body import Body
 from hub.api.call import Call, answer
 from hub.api.discussion_json import discussion_json, event_json
@@ -82,12 +83,13 @@ async def listed(call: Call) -> web.StreamResponse:
 async def begin(call: Call) -> web.StreamResponse:
     """The new one; clients ask for its details next."""
     body = await call.body(New)
-    if body.pullRequest:
-        raise ApiError(400, NO_PULL_REQUESTS)
     actor, space = call.actor, call.space
-    made = await call.write(
-        lambda tx: discussions.begin(tx, actor, space, body.title, body.description)
-    )
+    if body.pullRequest:
+        made = await pulls.begin(call, body.title, body.description)
+    else:
+        made = await call.write(
+            lambda tx: discussions.begin(tx, actor, space, body.title, body.description)
+        )
     url = f"{call.origin}/spaces/{space.id}/discussions/{made.number}"
     return answer({**discussion_json(call.origin, space, made), "url": url})
 
@@ -103,6 +105,8 @@ async def details(call: Call) -> web.StreamResponse:
     found, events = await call.read(read)
     comments = sum(entry.kind is entries.EntryKind.COMMENT for entry in events)
     shown = discussion_json(call.origin, call.space, found, comments)
+    if found.pull_request:
+        shown |= await pulls.pull_json(call, found)
     return answer(shown | {"events": await _events(call, events)})
 
 
@@ -143,11 +147,14 @@ async def set_status(call: Call) -> web.StreamResponse:
     """Close it or open it again; a draft that is opened is ready to be merged."""
     body = await call.body(ChangeStatus)
     status, actor, space, number = Status(body.status), call.actor, call.space, _number(call)
-    return await _changed(
-        call,
-        "newStatus",
-        lambda tx: discussions.set_status(tx, actor, space, number, status, body.comment),
-    )
+    found = await call.read(lambda tx: discussions.get(tx, space, number))
+    if found.pull_request:
+        made = await pulls.set_status(call, found, status, body.comment)
+    else:
+        made = await call.write(
+            lambda tx: discussions.set_status(tx, actor, space, number, status, body.comment)
+        )
+    return answer({"newStatus": (await _events(call, [made]))[0]})
 
 
 async def pin(call: Call) -> web.StreamResponse:

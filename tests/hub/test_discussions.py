@@ -2,56 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from huggingface_hub import DiscussionComment, DiscussionStatusChange, DiscussionTitleChange, HfApi
-from huggingface_hub.errors import BadRequestError, HfHubHTTPError, RepositoryNotFoundError
+from huggingface_hub.errors import BadRequestError, RepositoryNotFoundError
 
-from spaceport.ledger import discussion_entries, memberships
+from spaceport.ledger import accounts, discussion_entries, memberships
 from spaceport.ledger import discussions as ledger
 from spaceport.ledger import tables as t
 from spaceport.roles import OrgRole
 from tests.hub.conftest import Hub
-from tests.hub.wire import Answer
-
-HF = Path(sys.executable).with_name("hf")
-
-
-class Talk:
-    """Calls of one person about one Space."""
-
-    def __init__(self, hub: Hub, name: str, space: str) -> None:
-        self.hub, self.space, self.token = hub, space, hub.token(name)
-        self.api = HfApi(endpoint=hub.url, token=self.token)
-        self.here: dict[str, Any] = {"repo_id": space, "repo_type": "space"}
-
-    def begin(self, title: str = "Hello", text: str = "The text") -> int:
-        return self.api.create_discussion(title=title, description=text, **self.here).num
-
-    def details(self, number: int) -> Any:
-        return self.api.get_discussion_details(discussion_num=number, **self.here)
-
-    def comment(self, number: int, text: str = "Me too") -> DiscussionComment:
-        return self.api.comment_discussion(discussion_num=number, comment=text, **self.here)
-
-    def numbers(self, **filters: Any) -> list[int]:
-        return [each.num for each in self.api.get_repo_discussions(**self.here, **filters)]
-
-    def post(self, tail: str, body: Any = None) -> Answer:
-        path = f"/api/spaces/{self.space}/discussions/{tail}".rstrip("/")
-        return self.hub.wire.ask("POST", path, token=self.token, json_body=body)
-
-
-def refused(status: int, call: Callable[[], object], match: str | None = None) -> None:
-    with pytest.raises(HfHubHTTPError, match=match) as error:
-        call()
-    assert error.value.response.status_code == status
+from tests.hub.talking import Hf, Talk, refused
 
 
 @pytest.mark.req("16.5")
@@ -185,7 +148,7 @@ def test_only_writers_pin_and_lock(hub: Hub) -> None:
     assert guest.comment(number).content == "Me too"
 
 
-@pytest.mark.req("16.5")
+@pytest.mark.req("16.5", "197")
 def test_switched_off_they_are_closed_and_switched_on_the_old_ones_are_back(hub: Hub) -> None:
     hub.space("talk-f/demo")
     fay, guest = Talk(hub, "talk-f", "talk-f/demo"), Talk(hub, "talk-guest", "talk-f/demo")
@@ -231,8 +194,6 @@ def test_of_a_private_space_strangers_learn_nothing(hub: Hub) -> None:
 
 @pytest.mark.req("API-02")
 def test_what_tokens_and_roles_allow(hub: Hub) -> None:
-    from spaceport.ledger import accounts  # the other names of this module are the client's
-
     with hub.context.ledger.write() as tx:
         lab = accounts.create_org(tx, "talk-lab")
         helper = accounts.create_user(tx, "talk-helper")
@@ -317,45 +278,19 @@ def test_they_follow_a_rename_and_no_copy_has_them(hub: Hub) -> None:
     assert kim.details(number).repo_id == "talk-k/renamed"  # led there from the former name
 
 
-class TestCommand:
-    """`hf discussions`, as people type it."""
-
-    def run(self, hub: Hub, home: Path, *words: str) -> str:
-        env = {
-            **os.environ,
-            "HF_ENDPOINT": hub.url,
-            "HF_TOKEN": hub.token("talk-hf"),
-            "HF_HOME": str(home),
-            "NO_COLOR": "1",
-            "HF_HUB_DISABLE_UPDATE_CHECK": "1",
-        }
-        ran = subprocess.run(
-            [HF, "discussions", *words, "--type", "space"],
-            env=env,
-            capture_output=True,
-            text=True,
-            timeout=180,
-        )
-        assert ran.returncode == 0, f"{ran.stdout}{ran.stderr}"
-        return ran.stdout
-
-    def test_from_the_first_word_to_the_last(self, hub: Hub, tmp_path: Path) -> None:
-        hub.space("talk-hf/demo")
-
-        def hf(*words: str) -> str:
-            return self.run(hub, tmp_path, *words)
-
-        assert "#1" in hf("create", "talk-hf/demo", "--title", "From the shell", "--body", "Hi")
-        assert "From the shell" in hf("list", "talk-hf/demo")
-        hf("comment", "talk-hf/demo", "1", "--body", "second")
-        hf("rename", "talk-hf/demo", "1", "Renamed")
-        info = hf("info", "talk-hf/demo", "1", "--format", "json")
-        assert "Renamed" in info and "second" in info
-        said = Talk(hub, "talk-hf", "talk-hf/demo").details(1).events[1]
-        hf("edit", "talk-hf/demo", "1", said.id, "--body", "third")
-        hf("close", "talk-hf/demo", "1", "--yes", "--comment", "bye")
-        assert "Renamed" not in hf("list", "talk-hf/demo")
-        assert "Renamed" in hf("list", "talk-hf/demo", "--status", "closed")
-        hf("reopen", "talk-hf/demo", "1", "--yes")
-        found = Talk(hub, "talk-hf", "talk-hf/demo").details(1)
-        assert found.status == "open" and found.events[1].content == "third"
+def test_the_hf_command_from_the_first_word_to_the_last(hub: Hub, tmp_path: Path) -> None:
+    hub.space("talk-hf/demo")
+    hf, talk = Hf(hub, "talk-hf", tmp_path), Talk(hub, "talk-hf", "talk-hf/demo")
+    assert "#1" in hf("create", "talk-hf/demo", "--title", "From the shell", "--body", "Hi")
+    assert "From the shell" in hf("list", "talk-hf/demo")
+    hf("comment", "talk-hf/demo", "1", "--body", "second")
+    hf("rename", "talk-hf/demo", "1", "Renamed")
+    info = hf("info", "talk-hf/demo", "1", "--format", "json")
+    assert "Renamed" in info and "second" in info
+    hf("edit", "talk-hf/demo", "1", talk.details(1).events[1].id, "--body", "third")
+    hf("close", "talk-hf/demo", "1", "--yes", "--comment", "bye")
+    assert "Renamed" not in hf("list", "talk-hf/demo")
+    assert "Renamed" in hf("list", "talk-hf/demo", "--status", "closed")
+    hf("reopen", "talk-hf/demo", "1", "--yes")
+    found = talk.details(1)
+    assert found.status == "open" and found.events[1].content == "third"

@@ -18,6 +18,7 @@ from hub.web.pages.space import header_of
 from hub.web.visit import Visit
 from spaceport.authorize import Action
 from spaceport.ledger import Tx, previews
+from spaceport.ledger import discussion_entries as entries
 from spaceport.ledger.discussion_rows import Discussion, Status
 from spaceport.ledger.spaces import Space
 from spaceport.push import short_ref
@@ -80,6 +81,8 @@ async def set_pull_status(
 ) -> None:
     """Open or close it, and say why."""
     by = By(visit.actor, visit.request.remote or "")
+    if text.strip():
+        entries.check_text(text)
     await pulls_of(visit).set_status(by, space, number, status)
     if text.strip():
         await visit.write(lambda tx: discussions.comment(tx, visit.actor, space, number, text))

@@ -213,7 +213,7 @@ def test_what_is_wrong_is_told_beside_the_form_that_keeps_the_words(site: Site) 
     assert len(board.entries()) == 1
 
 
-@pytest.mark.req("16.5")
+@pytest.mark.req("16.5", "197")
 def test_switched_off_the_tab_is_gone_and_switched_on_all_is_back(site: Site) -> None:
     board = Board(site, "board-g")
     one = board.begin(board.guest)
