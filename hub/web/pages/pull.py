@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from shlex import quote
 
 from aiohttp import web
 
@@ -32,6 +33,15 @@ class Outline:
     outlook: Outlook | None
     kept: bool  # whether its ref is there
     preview: Line | None
+
+    @property
+    def merge_base(self) -> str:
+        """The command that brings the base in; a branch's name may hold what a shell acts on."""
+        return f"git merge {quote(f'origin/{self.base}')}"
+
+    def compare(self, found: Discussion) -> str:
+        """The command that shows what it changes."""
+        return f"git diff {quote(f'origin/{self.base}...{found.ref}')}"
 
 
 async def outline_of(visit: Visit, space: Space, found: Discussion) -> Outline:
