@@ -38,6 +38,12 @@ def refs(tx: Tx, key: SpaceKey, author_id: str | None = None) -> frozenset[str]:
     return frozenset(map(pull_ref, tx.execute(query).scalars()))
 
 
+def trusted_heads(tx: Tx, key: SpaceKey) -> dict[str, str]:
+    """Of pull requests under way, by ref: the present heads for which somebody vouches who may
+    write to the Space."""
+    return {each.ref: each.head for each in active(tx, key) if each.trusted and each.head}
+
+
 def with_active(tx: Tx) -> set[SpaceKey]:
     """The Spaces that have pull requests under way."""
     active = rows.c.status.in_([each.value for each in ACTIVE])
