@@ -22,6 +22,12 @@ class LfsSettings(BaseModel):
     owner_bytes: int = Field(
         0, ge=0, description="Bytes that all Spaces of one owner may hold; 0 for no limit."
     )
+    contributor_bytes: int = Field(
+        1 * GIB,
+        ge=0,
+        description="Bytes of large objects that one account may bring to pull requests in Spaces "
+        "to which it may not write, until they are merged; 0 for no limit.",
+    )
     href_seconds: int = Field(
         HOUR, ge=60, le=HOUR, description="Life of a signed address for an upload or download."
     )

@@ -21,10 +21,11 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
 class Service(StrEnum):
-    """What a client asks for; the words of the wire."""
+    """What a client asks for; the first two are words of the wire."""
 
     UPLOAD_PACK = "upload-pack"  # reading
     RECEIVE_PACK = "receive-pack"  # writing
+    LARGE_FILES = "large-files"  # sending large files, for a push or a pull request to come
 
 
 @dataclass(frozen=True)

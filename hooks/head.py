@@ -23,10 +23,15 @@ from spaceport.push import MAIN
 
 
 def note_head(
-    tx: Tx, repositories: Repositories, key: SpaceKey, *, actor_id: str | None = None
+    tx: Tx,
+    repositories: Repositories,
+    key: SpaceKey,
+    *,
+    actor_id: str | None = None,
+    at: str | None = None,
 ) -> bool:
-    """Make the ledger's head and card those of `main` now, for a preview those of its ref; true
-    when they were others.
+    """Make the ledger's head and card those of `main` now, for a preview those of its ref, or of
+    the revision `at`; true when they were others.
 
     A Space that is not there, or is being deleted, is left alone.
     """
@@ -38,7 +43,7 @@ def note_head(
     source: SpaceKey = row.parent_key or key
     if not repositories.exists(source):
         return False
-    revision = repositories.head(source, row.ref or MAIN)
+    revision = at or repositories.head(source, row.ref or MAIN)
     if revision == row.head:
         return False
     card = None if revision is None else _card(repositories, source, revision)

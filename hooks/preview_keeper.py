@@ -17,11 +17,12 @@ from spaceport.names import SpaceKey
 from spaceport.pools import Pools
 from spaceport.push import has_preview
 
-KINDS = (EventKind.SPACE_CHANGED,)
+KINDS = (EventKind.SPACE_CHANGED, EventKind.DISCUSSION_CHANGED)
 
 
 class PreviewKeeper:
-    """Looks at a Space when it changes, and at all of them at its start and every minute."""
+    """Looks at a Space when it or a pull request of it changes, and at all of them at its start and
+    every minute."""
 
     def __init__(
         self,

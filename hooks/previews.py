@@ -13,11 +13,12 @@ from config.previews import PreviewSettings
 from gitserver.repositories import Repositories
 from hooks.head import note_head
 from hooks.preview_plan import Known, Plan, Present, Rules, plan
-from spaceport.ledger import previews, secrets, spaces
+from spaceport.ledger import previews, pulls, secrets, spaces
 from spaceport.ledger.columns import now
 from spaceport.ledger.database import Tx
 from spaceport.ledger.spaces import Space
 from spaceport.names import SpaceKey
+from spaceport.push import pull_number
 from spaceport.stage import Wanted
 
 FREE_FLAVOR = "cpu-basic"  # what previews begin with
@@ -82,8 +83,17 @@ def rules_of(space: Space, settings: PreviewSettings) -> Rules:
 def _known(
     tx: Tx, repositories: Repositories, space: Space, pushed: Collection[str] | None
 ) -> Known:
-    """Read inside the transaction: two pushes in the wrong order still leave the newest behind."""
-    heads = repositories.refs(space.key).ids
+    """Read inside the transaction: two pushes in the wrong order still leave the newest behind.
+
+    The head of a pull request counts while it is under way and somebody vouches for it who may
+    write to the Space; else it is as if the ref were not there.
+    """
+    trusted = pulls.trusted_heads(tx, space.key)
+    heads = {
+        ref: head
+        for ref, head in repositories.refs(space.key).ids.items()
+        if pull_number(ref) is None or trusted.get(ref) == head
+    }
     if pushed is not None:
         heads = {ref: head for ref, head in heads.items() if ref in pushed}
     present = tuple(_present(tx, preview) for preview in previews.of(tx, space.key))
@@ -110,17 +120,18 @@ def _perform(
     made: Plan,
     actor_id: str | None,
 ) -> None:
+    heads = known.heads  # the very ones that were looked at: a later one may not be trusted
     by_ref = {preview.ref: preview for preview in previews.of(tx, space.key)}
     for ref in made.end:
         spaces.mark_deleted(tx, by_ref[ref].key, actor_id=actor_id)
     for ref in made.make_way:
         previews.end(tx, by_ref[ref], actor_id=actor_id)
     for ref in made.move:
-        note_head(tx, repositories, by_ref[ref].key, actor_id=actor_id)
+        note_head(tx, repositories, by_ref[ref].key, actor_id=actor_id, at=heads[ref])
     for ref in made.begin:
         fresh = previews.begin(tx, space, ref, sleep_seconds=settings.sleep, actor_id=actor_id)
-        note_head(tx, repositories, fresh.key, actor_id=actor_id)
+        note_head(tx, repositories, fresh.key, actor_id=actor_id, at=heads[ref])
     for ref in made.mark:
-        previews.mark(tx, space.key, ref, known.heads[ref])
+        previews.mark(tx, space.key, ref, heads[ref])
     for ref in made.forget:
         previews.drop_mark(tx, space.key, ref)

@@ -6,7 +6,7 @@ from gitserver.refs import Refs
 from gitserver.repositories import Repositories
 from hooks.pull_requests import commits_since, merged_by, news_of, note_pulls
 from spaceport.ledger import Ledger, discussions, pulls
-from spaceport.ledger.discussions import Discussion, Status
+from spaceport.ledger.discussions import Discussion
 from spaceport.names import SpaceKey
 from spaceport.push import ZERO, RefUpdate
 
@@ -63,7 +63,7 @@ class PullKeeper:
             now = discussions.find(tx, found.space_key, found.number)
             if now is None or not now.status.active or now.head != head:
                 return False
-            discussions.set_status(tx, now, Status.MERGED, None, merge_commit=merge)
+            pulls.merged(tx, now, merge, None)
         return True
 
     def _is_apart(self, key: SpaceKey, head: str, base: str) -> bool:

@@ -18,7 +18,7 @@ from gitserver.repositories import Repositories
 from spaceport.errors import NotFound
 from spaceport.ledger import Ledger, discussion_entries, discussions, pulls
 from spaceport.ledger.database import Tx
-from spaceport.ledger.discussions import Discussion, Status
+from spaceport.ledger.discussions import Discussion
 from spaceport.names import SpaceKey
 from spaceport.push import ZERO, RefUpdate, pull_number
 
@@ -96,7 +96,7 @@ def note_pulls(
         if into is not None and found.head is not None:
             merge = merged_by(into.commits, found.head)
             if merge is not None:
-                discussions.set_status(tx, found, Status.MERGED, actor_id, merge_commit=merge)
+                pulls.merged(tx, found, merge, actor_id)
                 merged.append(found)
     return Noted(tuple(pushed), tuple(merged), tuple(late))
 

@@ -121,7 +121,7 @@ def _enter(
     enter_settings(tx, context, actor, key, _variables(tx, source.key, wanted, hidden), hidden)
     egress.set_(tx, key, egress.of(tx, source.key), actor_id=actor.id)
     enter_storage(tx, context, actor, key, wanted.storage_tier, wanted.volumes)
-    quota = context.large.quota
+    quota = context.large.quota(tx, key, actor.id)
     copy_large_links(tx, source.key, key, named, quota, actor_id=actor.id)
     return spaces.get(tx, key)
 

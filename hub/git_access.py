@@ -15,7 +15,11 @@ from spaceport.names import SpaceId
 from spaceport.pools import Pools
 from spaceport.push import NOTHING, WRITER, Reach
 
-ACTIONS = {Service.UPLOAD_PACK: Action.READ, Service.RECEIVE_PACK: Action.WRITE}
+ACTIONS = {
+    Service.UPLOAD_PACK: Action.READ,
+    Service.RECEIVE_PACK: Action.WRITE,  # or some pull requests, see `reach_of`
+    Service.LARGE_FILES: Action.CONTRIBUTE,
+}
 PASSWORD_HINT = "Use an access token as the password; account passwords do not open git."  # noqa: S105
 
 

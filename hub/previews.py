@@ -9,11 +9,11 @@ from hooks.head import note_head
 from hooks.previews import rules_of
 from hub.context import HubContext
 from spaceport.errors import Conflict, NotFound
-from spaceport.ledger import Tx, previews, spaces
+from spaceport.ledger import Tx, previews, pulls, spaces
 from spaceport.ledger.overview import Overview, overview
 from spaceport.ledger.spaces import Space
 from spaceport.names import SpaceKey
-from spaceport.push import full_ref, has_preview, short_ref
+from spaceport.push import full_ref, has_preview, pull_number, short_ref
 from spaceport.stage import Wanted
 
 
@@ -80,8 +80,10 @@ def begin(tx: Tx, context: HubContext, key: SpaceKey, name: str, actor_id: str |
             if settings.enabled
             else "The server's administrator has switched them off (previews.enabled).",
         )
-    if not has_preview(ref) or context.repositories.head(key, ref) is None:
+    head = context.repositories.head(key, ref) if has_preview(ref) else None
+    if head is None:
         raise NotFound(f"There is no branch or pull request {name[:200]!r} to preview.")
+    _check_trusted(tx, key, ref, head)
     present = previews.find(tx, key, ref)
     if present is not None:
         return present
@@ -91,5 +93,15 @@ def begin(tx: Tx, context: HubContext, key: SpaceKey, name: str, actor_id: str |
             hint="Remove one first.",
         )
     made = previews.begin(tx, space, ref, sleep_seconds=settings.sleep, actor_id=actor_id)
-    note_head(tx, context.repositories, made.key, actor_id=actor_id)
+    note_head(tx, context.repositories, made.key, actor_id=actor_id, at=head)
     return spaces.get(tx, made.key)
+
+
+def _check_trusted(tx: Tx, key: SpaceKey, ref: str, head: str) -> None:
+    """Nothing of a stranger runs before somebody looked at it. Raises `Conflict`."""
+    number = pull_number(ref)
+    if number is not None and pulls.trusted_heads(tx, key).get(ref) != head:
+        raise Conflict(
+            f"Pull request {number} is closed, or nobody vouches for what it holds now.",
+            hint="Look at its changes, then let them run on its page.",
+        )

@@ -246,4 +246,4 @@ def _set_merged(tx: Tx, found: Discussion, commit: str, actor_id: str | None) ->
     """Nearly always noted already, with the push that brought the merge."""
     now = discussions.get(tx, found.space_key, found.number)
     if now.status.active:
-        discussions.set_status(tx, now, Status.MERGED, actor_id, merge_commit=commit)
+        pulls.merged(tx, now, commit, actor_id)

@@ -29,13 +29,13 @@ from spaceport.ledger.columns import now
 
 
 async def batch(desk: Desk, request: web.Request) -> web.Response:
-    """Reading is asked of everybody, writing of who uploads; what the body says decides only
-    which of the two (LFS-01)."""
+    """Reading is asked of everybody, contributing of who uploads, since what goes up may become a
+    pull request; what the body says decides only which of the two (LFS-01)."""
     check_accept(request)
     admitted = await _admit(desk, request)
     found = read_batch(await desk.body(request), desk.settings)
     if found.operation == "upload":
-        admitted = await desk.admit(request, Service.RECEIVE_PACK)
+        admitted = await desk.admit(request, Service.LARGE_FILES)
     else:
         admitted = admitted or await desk.admit(request, Service.UPLOAD_PACK)
     base = f"{desk.origin_of(request)}/spaces/{admitted.label}.git/info/lfs/objects"
@@ -61,17 +61,27 @@ def _answer(desk: Desk, admitted: Admission, found: Batch, base: str) -> dict[st
         size = desk.large.store.size
         held = {oid: known for oid, known in held.items() if size(oid) == known.size}
     decided = decide(found, held)
-    if found.operation == "upload" and not desk.large.quota.unlimited:
-        sizes = [(each.asked.oid, each.asked.size) for each in decided if each.outcome == "send"]
-        with desk.ledger.write() as tx:
-            full = large.promise(tx, admitted.key, sizes, desk.large.quota, until)
-        decided = without_room(decided, full)
+    if found.operation == "upload":
+        decided = _with_room(desk, admitted, decided, until)
     writer = _Writer(desk, admitted, base, until, parts=in_parts(found, desk.settings))
     return {
         "transfer": "multipart" if writer.parts else "basic",
         "objects": [writer.one(each, found.operation) for each in decided],
         "hash_algo": HASH,
     }
+
+
+def _with_room(
+    desk: Desk, admitted: Admission, decided: list[Decided], until: datetime
+) -> list[Decided]:
+    with desk.ledger.read() as tx:
+        quota = desk.large.quota(tx, admitted.key, admitted.actor_id)
+    if quota.unlimited:
+        return decided
+    sizes = [(each.asked.oid, each.asked.size) for each in decided if each.outcome == "send"]
+    with desk.ledger.write() as tx:
+        full = large.promise(tx, admitted.key, sizes, quota, until)
+    return without_room(decided, full)
 
 
 class _Writer:

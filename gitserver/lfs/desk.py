@@ -26,6 +26,7 @@ from spaceport.ledger import Ledger, moves, spaces
 from spaceport.ledger.columns import now
 from spaceport.names import SpaceId
 from spaceport.pools import Pools
+from spaceport.push import NOTHING, WRITER
 
 T = TypeVar("T")
 JSON_BYTES = 1 << 20
@@ -68,9 +69,8 @@ class Desk:
         author, name = space_of(request)
         given = self.shown_pass(request)
         if given is not None:
-            purpose = Purpose.SSH_DOWNLOAD
-            if service is Service.RECEIVE_PACK:
-                purpose = Purpose.SSH_UPLOAD
+            reads = service is Service.UPLOAD_PACK
+            purpose = Purpose.SSH_DOWNLOAD if reads else Purpose.SSH_UPLOAD
             if given.purpose is not purpose:
                 raise stale()
             return await self.on("db", self._still, given, SpaceId(author, name), now())
@@ -112,10 +112,18 @@ class Desk:
                 actor = given.holder.actor(tx, at)
             except (BadCredentials, NotFound):
                 raise stale() from None
-        action = Action.WRITE if given.purpose in WRITES else Action.READ
-        if not authorize(actor, action, SpaceResource.of(space)).allowed:
+        resource = SpaceResource.of(space)
+        action = Action.CONTRIBUTE if given.purpose in WRITES else Action.READ
+        if not authorize(actor, action, resource).allowed:
             raise stale()
-        return Admission(space.key, actor_id=actor.id, label=str(space.id), actor=actor)
+        writes = authorize(actor, Action.WRITE, resource).allowed
+        return Admission(
+            space.key,
+            actor_id=actor.id,
+            label=str(space.id),
+            actor=actor,
+            reach=WRITER if writes else NOTHING,
+        )
 
     def may(self, admitted: Admission, action: Action) -> Decision:
         """One more right, of somebody who was admitted. Blocks."""

@@ -1,7 +1,8 @@
 """The locks of git-lfs: `locks`, `locks/verify`, `locks/{id}/unlock`.
 
 The API: https://github.com/git-lfs/git-lfs/blob/main/docs/api/locking.md. Whoever may not write
-hears nothing of locks: paths and names are in them (LFS-11).
+hears nothing of locks: paths and names are in them (LFS-11). To who pushes to a pull request there
+are none.
 """
 
 from __future__ import annotations
@@ -61,9 +62,9 @@ async def listing(desk: Desk, request: web.Request) -> web.Response:
 
 
 async def verify(desk: Desk, request: web.Request) -> web.Response:
-    """`ours` and `theirs`: what a push looks at first."""
+    """`ours` and `theirs`: what a push looks at first, also one to a pull request."""
     check_accept(request)
-    admitted = await _writer(desk, request)
+    admitted = await desk.admit(request, Service.RECEIVE_PACK)
     body = _object(await desk.body(request))
     limit = _limit(body.get("limit"))
     after = body.get("cursor") or ""
@@ -73,6 +74,8 @@ async def verify(desk: Desk, request: web.Request) -> web.Response:
         desk, lambda tx: file_locks.listed(tx, admitted.key, limit=limit + 1, after=after)
     )
     shown: dict[str, Any] = {"ours": [], "theirs": []}
+    if not admitted.reach.branches:
+        return answer(shown)
     for lock in found[:limit]:
         shown["ours" if lock.owner_id == admitted.actor_id else "theirs"].append(_json(lock))
     return answer(shown | _cursor(found, limit))
@@ -101,7 +104,10 @@ async def unlock(desk: Desk, request: web.Request) -> web.Response:
 
 
 async def _writer(desk: Desk, request: web.Request) -> Admission:
-    return await desk.admit(request, Service.RECEIVE_PACK)
+    admitted = await desk.admit(request, Service.RECEIVE_PACK)
+    if not admitted.reach.branches:
+        raise LfsError(403, "Only who may write here can lock files.")
+    return admitted
 
 
 async def _read(desk: Desk, function: Callable[[Tx], list[FileLock]]) -> list[FileLock]:

@@ -7,6 +7,7 @@ of it. A crash between leaves an object that nobody holds, which `collect` remov
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from config.lfs import LfsSettings
@@ -15,7 +16,8 @@ from gitserver.lfs.store import ObjectLost, ObjectStore, open_store
 from gitserver.pointer import Pointer
 from spaceport.errors import Misconfigured, Unavailable
 from spaceport.failpoints import failpoint
-from spaceport.ledger import Ledger, large
+from spaceport.identify import may_write
+from spaceport.ledger import Ledger, Tx, large, spaces
 from spaceport.ledger.columns import now
 from spaceport.ledger.large import Held, Quota
 from spaceport.names import SpaceKey
@@ -31,7 +33,7 @@ class LargeObjects:
         self.store = store
         self.staging = staging
         self.settings = settings
-        self.quota = Quota(settings.space_bytes, settings.owner_bytes)
+        self._quota = Quota(settings.space_bytes, settings.owner_bytes, settings.contributor_bytes)
 
     @classmethod
     def open(cls, ledger: Ledger, url: str, data: Path, settings: LfsSettings) -> LargeObjects:
@@ -52,6 +54,12 @@ class LargeObjects:
     def close(self) -> None:
         """Remove what uploads that were cut off left. The store stays usable for reading."""
         self.staging.close()
+
+    def quota(self, tx: Tx, key: SpaceKey, actor_id: str | None) -> Quota:
+        """How much somebody may bring to a Space. Raises `NotFound` for one that is gone."""
+        if actor_id is None or may_write(tx, actor_id, spaces.get(tx, key)):
+            return self._quota
+        return replace(self._quota, by=actor_id)
 
     # -- who holds what ----------------------------------------------------------------------
 
@@ -147,7 +155,8 @@ class LargeObjects:
     ) -> None:
         """Note that the Space holds an object of the store; its bytes were earned (LFS-04)."""
         with self.ledger.write() as tx:
-            large.hold(tx, key, oid, size, self.quota, actor_id=actor_id, blob_id=blob_id)
+            quota = self.quota(tx, key, actor_id)
+            large.hold(tx, key, oid, size, quota, actor_id=actor_id, blob_id=blob_id)
         # A collector that was at work just before may have removed the bytes; from now on none can.
         if self.store.size(oid) != size:
             with self.ledger.write() as tx:

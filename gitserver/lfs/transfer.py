@@ -118,7 +118,7 @@ class Transfers:
         if "pass" in request.query:
             key = (await self.check(request, Purpose.VERIFY))[0].space
         else:
-            key = (await self._desk.admit(request, Service.RECEIVE_PACK)).key
+            key = (await self._desk.admit(request, Service.LARGE_FILES)).key
         found = await self._desk.body(request, own_type=False)
         if not isinstance(found, dict) or found.get("oid", oid) != oid:
             raise LfsError(422, "Send {oid, size} of the object in the address.")

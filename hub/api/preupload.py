@@ -59,9 +59,11 @@ async def _warning(call: Call, body: Preupload, shown: list[dict[str, Any]]) -> 
         for file, each in zip(body.files, shown, strict=True)
         if each["uploadMode"] == "lfs" and not each["shouldIgnore"]
     )
-    if not size or call.context.large.quota.unlimited:
+    if not size:
         return {}
-    quota = call.context.large.quota
+    quota = await call.read(lambda tx: call.context.large.quota(tx, call.space.key, call.actor.id))
+    if quota.unlimited:
+        return {}
     full = await call.write(lambda tx: large.shortage(tx, call.space.key, size, quota))
     return {} if full is None else {"X-HF-Warning": f"quota; {full} {full.hint}"}
 

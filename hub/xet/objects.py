@@ -45,7 +45,8 @@ class ObjectsOf:
         if sum(size for _, size in missing) > room:
             raise OSError(errno.ENOSPC, "the files of an upload do not fit on the disk")
         with self._objects.ledger.write() as tx:
-            quota, until = self._objects.quota, now() + PROMISE
+            quota = self._objects.quota(tx, self._space, self._actor_id)
+            until = now() + PROMISE
             for full in large.promise(tx, self._space, missing, quota, until).values():
                 raise full  # and with the transaction go the promises for the others
         return {oid for oid, _ in missing}

@@ -27,10 +27,9 @@ from gitserver.xet.spool import Part, Spool, SpoolLimits, Upload, UploadTooLarge
 from gitserver.xet.xorb import Xorb, XorbLimits
 from hub.api.body import check_size, too_large
 from hub.api.call import Call, answer
-from hub.api.content import branch_of
-from hub.api.discussions import NO_PULL_REQUESTS
 from hub.api.errors import ApiError, framed
 from hub.api.routes import SPACE, Route, gated
+from hub.api.targets import target_of
 from hub.context import HubContext
 from hub.origins import Origins
 from hub.xet.objects import ObjectsOf
@@ -92,7 +91,9 @@ class XetService:
 
     def add_routes(self, app: web.Application) -> None:
         origins = Origins(self._context.settings)
-        token = Route("GET", f"{SPACE}/xet-write-token/{{rev:.+}}", self.token, Action.WRITE)
+        token = Route(
+            "GET", f"{SPACE}/xet-write-token/{{rev:.+}}", self.token, Action.WRITE, Action.READ
+        )
         add = app.router.add_route
         add(token.method, token.path, gated(token, self._context, origins))
         add("GET", f"{UPLOAD}/v1/chunks/{{prefix}}/{{hash}}", framed(_unknown))
@@ -131,9 +132,10 @@ class XetService:
 
         Also how a client renews a token; it then goes on with the upload that it has.
         """
-        if call.flag("create_pr"):
-            raise ApiError(400, NO_PULL_REQUESTS)
-        await branch_of(call, call.part("rev"))
+        if call.flag("create_pr"):  # then the client may name "None" as the revision
+            authorize(call.actor, Action.CONTRIBUTE, SpaceResource.of(call.space)).require()
+        else:
+            await target_of(call, call.part("rev"))
         account = call.actor.account
         holder = Holder.of(call.actor)
         if account is None or not holder.credential:
@@ -245,7 +247,7 @@ class XetService:
         with self._context.ledger.read() as tx:
             actor = shown.holder.actor(tx, at)
             resource = _resource(tx, shown.space)
-        authorize(actor, Action.WRITE, resource).require()
+        authorize(actor, Action.CONTRIBUTE, resource).require()
         return actor
 
 

@@ -33,14 +33,20 @@ class QuotaFull(SpaceportError):
 
 @dataclass(frozen=True)
 class Quota:
-    """Bytes of large objects that a Space, and all Spaces of one owner, may hold; 0: no limit."""
+    """Bytes of large objects that a Space, and all Spaces of one owner, may hold; 0: no limit.
+
+    `by` is the account of somebody who may only contribute; what such a one may bring to all Spaces
+    together is `contributor` bytes, until it is merged.
+    """
 
     space: int = 0
     owner: int = 0
+    contributor: int = 0
+    by: str = ""
 
     @property
     def unlimited(self) -> bool:
-        return not self.space and not self.owner
+        return not self.space and not self.owner and not (self.by and self.contributor)
 
 
 UNLIMITED = Quota()
@@ -86,16 +92,15 @@ def promise(
     wanted = list(wanted)
     here = (large_uploads.c.space_key == key, large_uploads.c.oid.in_([oid for oid, _ in wanted]))
     tx.execute(delete(large_uploads).where(*here))  # asked for again: it needs its room once
-    used = _used(tx, key, owner)
+    used = _used(tx, key, owner, quota.by)
     for oid, size in wanted:
         full = _full(used, size, quota)
         if full is not None:
             refused[oid] = full
             continue
-        used = _Used(used.space + size, used.owner + size)
-        tx.execute(
-            insert(large_uploads).values(space_key=key, oid=oid, size=size, expires_at=until)
-        )
+        used = _Used(used.space + size, used.owner + size, used.contributor + size)
+        row = {"space_key": key, "oid": oid, "size": size, "expires_at": until}
+        tx.execute(insert(large_uploads).values(**row, contributor_id=quota.by or None))
     return refused
 
 
@@ -103,7 +108,7 @@ def shortage(tx: Tx, key: SpaceKey, size: int, quota: Quota) -> QuotaFull | None
     """Why so many bytes more would not fit now; None if they would. Sets nothing aside."""
     if quota.unlimited:
         return None
-    return _full(_used(tx, key, _owner(tx, key)), size, quota)
+    return _full(_used(tx, key, _owner(tx, key), quota.by), size, quota)
 
 
 def hold(
@@ -139,10 +144,17 @@ def hold(
             size=size,
             blob_id=blob_id,
             actor_id=actor_id,
+            contributed=bool(quota.by),
             created_at=now(),
             needed_at=values["needed_at"],
         )
     )
+
+
+def adopt(tx: Tx, key: SpaceKey, actor_id: str) -> None:
+    """What somebody contributed counts as the Space's own from now on: it was merged."""
+    here = (large_objects.c.space_key == key, large_objects.c.actor_id == actor_id)
+    tx.execute(update(large_objects).where(*here).values(contributed=False))
 
 
 def let_go(tx: Tx, key: SpaceKey, oids: Collection[str], before: datetime) -> int:
@@ -189,6 +201,7 @@ def used(tx: Tx, key: SpaceKey) -> int:
 class _Used:
     space: int
     owner: int
+    contributor: int
 
 
 def _owner(tx: Tx, key: SpaceKey) -> str:
@@ -208,12 +221,12 @@ def _take_room(tx: Tx, key: SpaceKey, owner: str, oid: str, size: int, quota: Qu
     promised = tx.execute(select(large_uploads.c.size).where(*mine)).scalar()
     tx.execute(delete(large_uploads).where(*mine))
     if promised is None or promised < size:
-        full = _full(_used(tx, key, owner), size, quota)
+        full = _full(_used(tx, key, owner, quota.by), size, quota)
         if full is not None:
             raise full
 
 
-def _used(tx: Tx, key: SpaceKey, owner: str) -> _Used:
+def _used(tx: Tx, key: SpaceKey, owner: str, by: str) -> _Used:
     """What is held and promised."""
     space = total = 0
     for table in (large_objects, large_uploads):
@@ -223,7 +236,16 @@ def _used(tx: Tx, key: SpaceKey, owner: str) -> _Used:
         joined = table.join(spaces, spaces.c.key == table.c.space_key)
         theirs = select(size).select_from(joined).where(spaces.c.owner_id == owner)
         total += int(tx.execute(theirs.where(spaces.c.deleted_at.is_(None))).scalar_one())
-    return _Used(space, total)
+    return _Used(space, total, _contributed(tx, by) if by else 0)
+
+
+def _contributed(tx: Tx, by: str) -> int:
+    """What an account brought, or was promised to bring, to Spaces of others, wherever."""
+    theirs = (large_objects.c.actor_id == by, large_objects.c.contributed.is_(True))
+    held = select(func.coalesce(func.sum(large_objects.c.size), 0)).where(*theirs)
+    promised = select(func.coalesce(func.sum(large_uploads.c.size), 0))
+    promised = promised.where(large_uploads.c.contributor_id == by)
+    return sum(int(tx.execute(query).scalar_one()) for query in (held, promised))
 
 
 def _full(used: _Used, size: int, quota: Quota) -> QuotaFull | None:
@@ -238,4 +260,12 @@ def _full(used: _Used, size: int, quota: Quota) -> QuotaFull | None:
                 hint="Remove large files from the history and let 'spaceport gc' run, or ask the "
                 "administrator for more room (lfs.space_bytes, lfs.owner_bytes).",
             )
+    present = used.contributor
+    if quota.by and quota.contributor and present + size > quota.contributor:
+        return QuotaFull(
+            f"Who may not write to a Space may bring {quota.contributor} bytes of large files to "
+            f"pull requests, and you have brought {present}; {size} more do not fit.",
+            hint="They count until they are merged. Have somebody push these files who may write, "
+            "or ask the administrator for more room (lfs.contributor_bytes).",
+        )
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import delete, select
 
+from spaceport.ledger import large
 from spaceport.ledger.database import Tx
 from spaceport.ledger.discussion_rows import (
     ACTIVE,
@@ -14,7 +15,7 @@ from spaceport.ledger.discussion_rows import (
     discussion_of,
     one,
 )
-from spaceport.ledger.discussions import told
+from spaceport.ledger.discussions import set_status, told
 from spaceport.ledger.tables import discussions as rows
 from spaceport.names import SpaceKey
 from spaceport.push import pull_ref
@@ -37,6 +38,12 @@ def refs(tx: Tx, key: SpaceKey, author_id: str | None = None) -> frozenset[str]:
     return frozenset(map(pull_ref, tx.execute(query).scalars()))
 
 
+def trusted_heads(tx: Tx, key: SpaceKey) -> dict[str, str]:
+    """Of pull requests under way, by ref: the present heads for which somebody vouches who may
+    write to the Space."""
+    return {each.ref: each.head for each in active(tx, key) if each.trusted and each.head}
+
+
 def with_active(tx: Tx) -> set[SpaceKey]:
     """The Spaces that have pull requests under way."""
     active = rows.c.status.in_([each.value for each in ACTIVE])
@@ -48,6 +55,12 @@ def published(tx: Tx, found: Discussion) -> None:
     """A draft that was made for a commit has it now; nobody changed its mind, so no entry."""
     change(tx, found, status=Status.OPEN.value)
     told(tx, found.space_key, found.number, found.author_id, change="status", status="open")
+
+
+def merged(tx: Tx, found: Discussion, merge_commit: str, actor_id: str | None) -> None:
+    """The base has all of it; what its author brought is the Space's own."""
+    set_status(tx, found, Status.MERGED, actor_id, merge_commit=merge_commit)
+    large.adopt(tx, found.space_key, found.author_id)
 
 
 def withdraw(tx: Tx, found: Discussion) -> None:

@@ -97,15 +97,15 @@ def test_a_deleted_branch_and_a_deleted_space_end_it(desk: Desk) -> None:
 def test_the_keeper_finds_what_a_crash_left_out(desk: Desk) -> None:
     first = desk.commit()
     desk.push(DRAFT)  # and then the server died before it wrote the ledger
-    git(desk.bare, "update-ref", "refs/pr/1", first)
+    git(desk.bare, "update-ref", "refs/heads/other", first)
     sweep(desk)
     assert [preview.host_label for preview in found(desk)] == [
         "ada-hello--draft",
-        "ada-hello--pr-1",
+        "ada-hello--other",
     ]
     second = desk.commit("more")
     desk.push(DRAFT)
-    git(desk.bare, "update-ref", "-d", "refs/pr/1")
+    git(desk.bare, "update-ref", "-d", "refs/heads/other")
     sweep(desk)
     assert [(preview.ref, preview.head) for preview in found(desk)] == [(DRAFT, second)]
 

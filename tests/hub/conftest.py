@@ -154,8 +154,9 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     """One hub for the session; each test uses accounts of its own."""
     data = tmp_path_factory.mktemp("hub") / "data"
     port = free_port()
-    parts = {"multipart_from": 15 << 20, "part_bytes": 4 << 20}  # tests have small large files
-    context = make_context(data, port, lfs=parts)
+    # Tests have small large files.
+    lfs = {"multipart_from": 15 << 20, "part_bytes": 4 << 20, "contributor_bytes": 40 << 20}
+    context = make_context(data, port, lfs=lfs)
     hub = Hub(context, port)
     loop = hub.loop = asyncio.new_event_loop()
     ready = threading.Event()

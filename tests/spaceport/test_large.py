@@ -142,3 +142,25 @@ def test_locks(ledger: Ledger, space: Space, ada: Account) -> None:
         assert not file_locks.remove(tx, other.key, lock.id)
         assert file_locks.remove(tx, space.key, lock.id)
         assert file_locks.listed(tx, space.key, limit=10, id=lock.id) == []
+
+
+@pytest.mark.req("LFS-07", "11.12")
+def test_what_a_contributor_brings_counts_until_it_is_merged(
+    ledger: Ledger, space: Space, ada: Account
+) -> None:
+    quota = Quota(contributor=100, by="somebody")
+    assert Quota(contributor=100).unlimited and not quota.unlimited
+    with ledger.write() as tx:
+        other = add_space(tx, ada, "other")
+        assert large.promise(tx, space.key, [(A, 60)], quota, now() + SOON) == {}
+        refused = large.promise(tx, other.key, [(B, 60)], quota, now() + SOON)
+        assert "100 bytes" in str(refused[B]) and "60" in str(refused[B])
+        large.hold(tx, space.key, A, 60, quota, actor_id="somebody")
+        with pytest.raises(QuotaFull):
+            large.hold(tx, other.key, B, 60, quota, actor_id="somebody")
+        large.hold(tx, other.key, B, 60, Quota(contributor=100, by="another"), actor_id="another")
+        large.hold(tx, other.key, C, 900, Quota(contributor=100), actor_id=ada.id)
+        large.adopt(tx, space.key, "another")
+        assert large.shortage(tx, other.key, 60, quota) is not None
+        large.adopt(tx, space.key, "somebody")
+        assert large.shortage(tx, other.key, 60, quota) is None

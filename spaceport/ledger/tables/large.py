@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from spaceport.ledger.columns import UtcDateTime
 from spaceport.ledger.tables.base import KEY, metadata, space_key
@@ -15,9 +25,11 @@ large_objects = Table(  # which Space holds which git-lfs object; earned by its 
     Column("size", BigInteger, nullable=False),
     Column("blob_id", String(40)),  # what git would call the content, where we have computed it
     Column("actor_id", KEY),
+    Column("contributed", Boolean),  # by somebody who may not write here, and not merged yet
     Column("created_at", UtcDateTime, nullable=False),
     Column("needed_at", UtcDateTime, nullable=False),  # uploaded, or named by a push, last then
     Index("ix_large_objects_oid", "oid"),
+    Index("ix_large_objects_actor", "actor_id"),
 )
 
 large_uploads = Table(  # bytes that are promised to uploads under way, so that a quota holds
@@ -26,6 +38,7 @@ large_uploads = Table(  # bytes that are promised to uploads under way, so that 
     space_key(primary_key=True),
     Column("oid", String(64), primary_key=True),
     Column("size", BigInteger, nullable=False),
+    Column("contributor_id", KEY),  # whose room it takes, if they may not write here
     Column("expires_at", UtcDateTime, nullable=False),
 )
 

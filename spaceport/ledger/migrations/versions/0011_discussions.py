@@ -1,4 +1,4 @@
-"""Discussions and pull requests"""
+"""Discussions and pull requests, and what contributors may bring to them"""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ SEQUENCE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     op.add_column("spaces", sa.Column("discussions", sa.Boolean(), nullable=True))
+    op.add_column("large_objects", sa.Column("contributed", sa.Boolean(), nullable=True))
+    op.create_index("ix_large_objects_actor", "large_objects", ["actor_id"])
+    op.add_column("large_uploads", sa.Column("contributor_id", sa.String(length=24), nullable=True))
     op.create_table(
         "discussions",
         sa.Column("space_key", sa.String(length=24), nullable=False),
