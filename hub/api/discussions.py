@@ -22,7 +22,6 @@ from spaceport.ledger.discussion_entries import Entry
 from spaceport.ledger.discussion_rows import Discussion, Status
 from spaceport.ledger.discussions import Filter
 
-NO_PULL_REQUESTS = "This server has no pull requests; commit to a branch instead"
 PAGE = 50
 TYPES = {"all": None, "discussion": False, "pull_request": True}
 STATUSES = {"all": None, "open": discussions.OPEN, "closed": discussions.CLOSED}

@@ -33,6 +33,7 @@ class Outline:
     outlook: Outlook | None
     kept: bool  # whether its ref is there
     preview: Line | None
+    previewed: bool  # whether this Space has previews at all
 
     @property
     def merge_base(self) -> str:
@@ -55,8 +56,13 @@ async def outline_of(visit: Visit, space: Space, found: Discussion) -> Outline:
         shown = previews.find(tx, space.key, found.ref)
         return None if shown is None else line_of(tx, visit.context, shown)
 
-    base = short_ref(found.base or "")
-    return Outline(base, outlook, found.ref in refs, await visit.read(preview))
+    return Outline(
+        base=short_ref(found.base or ""),
+        outlook=outlook,
+        kept=found.ref in refs,
+        preview=await visit.read(preview),
+        previewed=visit.context.settings.previews.enabled and space.previews,
+    )
 
 
 async def files(visit: Visit) -> web.StreamResponse:

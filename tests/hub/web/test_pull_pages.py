@@ -13,7 +13,9 @@ import pytest
 from playwright.sync_api import expect
 
 from gitserver.content import TooLarge
+from hub import previews
 from hub.pulls_shown import PullsShown
+from spaceport.addresses import page_path
 from spaceport.ledger import discussions as ledger
 from spaceport.ledger.discussion_rows import Discussion, Status
 from spaceport.push import MAIN
@@ -183,7 +185,7 @@ def test_a_writer_lets_the_head_that_the_page_shows_run(site: Site, tmp_path: Pa
     one = desk.open()
     desk.propose(app__py="x\n")
     first = desk.one().head or ""
-    assert f"Nobody who may write to this Space has looked at <code>{first[:7]}</code>" in (
+    assert f"Nobody who may write to this Space has vouched for <code>{first[:7]}</code>" in (
         desk.owner.get(one).text
     )
     assert desk.guest.post(f"{one}/trust", head=first).status == 403
@@ -192,6 +194,14 @@ def test_a_writer_lets_the_head_that_the_page_shows_run(site: Site, tmp_path: Pa
     assert stale.status == 400 and not desk.one().trusted
     assert desk.owner.post(f"{one}/trust", head=desk.one().head or "").status == 303
     assert desk.one().trusted and offered(desk.owner, one) == {"publish"}
+    with site.context.ledger.write() as tx:
+        preview = previews.begin(tx, site.context, desk.space.key, "refs/pr/1", None)
+    shown = site.visitor().get(one).text
+    assert f'href="{page_path(preview)}"' in shown and "Sleeping" in shown
+    desk.propose(notes__txt="z\n")
+    assert offered(desk.owner, one) == {"publish", "trust"}
+    desk.owner.post(f"/spaces/{desk.space.id}/settings/previews", wanted="0")
+    assert offered(desk.owner, one) == {"publish"}
 
 
 def test_too_many_changes_and_a_base_that_is_gone_are_said(
