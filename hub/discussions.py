@@ -14,7 +14,7 @@ from spaceport.ledger import discussion_entries as entries
 from spaceport.ledger import discussions as ledger
 from spaceport.ledger.discussion_entries import Entry
 from spaceport.ledger.discussion_rows import ACTIVE, Discussion, Status
-from spaceport.ledger.discussion_size import check_room
+from spaceport.ledger.discussion_size import check_entries, check_room
 from spaceport.ledger.discussions import Filter
 from spaceport.ledger.spaces import Space
 
@@ -91,6 +91,7 @@ def rename(tx: Tx, actor: Actor, space: Space, number: int, title: str) -> Entry
     """Raises `Denied`, `Invalid`, `Conflict` when it is called that already."""
     found = get(tx, space, number)
     _may_change(actor, space, found)
+    check_entries(tx, space.key, number)
     id = ledger.set_title(tx, found, title, actor.id)
     if id is None:
         raise Conflict(f"{found.number} is called that already.")
@@ -103,16 +104,18 @@ def set_status(
     """Open or closed, with what is said about it. Raises `Denied`, `Conflict` for no change."""
     found = get(tx, space, number)
     _may_change(actor, space, found)
-    check_status(found, status)
+    check_status(tx, found, status)
     if text.strip():
         comment(tx, actor, space, number, text)
     return _entry(tx, found, ledger.set_status(tx, found, status, actor.id) or "")
 
 
-def check_status(found: Discussion, status: Status) -> None:
-    """Raise `Conflict` when it is so already."""
+def check_status(tx: Tx, found: Discussion, status: Status) -> None:
+    """Raise `Conflict` when it is so already, and for an endless to and fro."""
     if found.status is status:
         raise Conflict(f"{found.number} is {status.value} already.")
+    if status is not Status.CLOSED:
+        check_entries(tx, found.space_key, found.number)
 
 
 def pin(tx: Tx, actor: Actor, space: Space, number: int, pinned: bool) -> Discussion:

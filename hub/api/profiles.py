@@ -9,13 +9,15 @@ from aiohttp import web
 from hub.api.call import Call, answer
 from hub.api.errors import ApiError
 from spaceport.authorize import readable
-from spaceport.ledger import Tx, accounts, spaces
+from spaceport.ledger import Tx, accounts, discussions, spaces
 from spaceport.ledger.accounts import Account, AccountKind
 
 
 async def user(call: Call) -> web.StreamResponse:
     account, count = await _account(call, AccountKind.USER)
-    return answer({"user": account.name, "isPro": False, **_shown(call, account, count, "user")})
+    shown = _shown(call, account, count, "user")
+    shown["numDiscussions"] = await call.read(lambda tx: discussions.opened_by(tx, account.id))
+    return answer({"user": account.name, "isPro": False, **shown})
 
 
 async def organization(call: Call) -> web.StreamResponse:

@@ -50,7 +50,7 @@ async def pull_json(call: Call, found: Discussion) -> dict[str, Any]:
 
 async def set_status(call: Call, found: Discussion, status: Status, text: str) -> Entry:
     """Open or close it, and say why. Raises `Conflict` when it is so already."""
-    discussions.check_status(found, status)
+    await call.read(lambda tx: discussions.check_status(tx, found, status))
     if text.strip():
         entries.check_text(text)
     id = await pulls_of(call).set_status(by(call), call.space, found.number, status)

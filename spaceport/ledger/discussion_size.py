@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Text, cast, func, select
 
 from spaceport.errors import Conflict
+from spaceport.ledger import discussion_entries
 from spaceport.ledger.database import Tx
 from spaceport.ledger.tables import discussion_entries as rows
 from spaceport.names import SpaceKey
@@ -21,5 +22,19 @@ def check_room(tx: Tx, key: SpaceKey, number: int, text: str) -> None:
     if int(tx.execute(query).scalar_one()) + len(text) > MOST_BYTES:
         raise Conflict(
             f"This discussion holds {MOST_BYTES >> 20} MiB of text, as much as one may.",
+            hint="Open another one.",
+        )
+
+
+def check_entries(tx: Tx, key: SpaceKey, number: int) -> None:
+    """Raise `Conflict` when it has so many entries that nobody may change it back and forth.
+
+    It can still be closed, and what was closed is not opened again.
+    """
+    query = select(func.count()).select_from(rows)
+    query = query.where(rows.c.space_key == key, rows.c.number == number)
+    if int(tx.execute(query).scalar_one()) >= discussion_entries.MOST_ENTRIES:
+        raise Conflict(
+            f"This discussion has {discussion_entries.MOST_ENTRIES} entries, as many as one may.",
             hint="Open another one.",
         )

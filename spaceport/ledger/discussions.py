@@ -8,6 +8,7 @@ Space's key: they follow a rename, end with the Space, and no copy of it has the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Select, func, insert, select, update
@@ -29,6 +30,7 @@ from spaceport.ledger.discussion_rows import (
     one,
 )
 from spaceport.ledger.events import EventKind
+from spaceport.ledger.space_rows import Visibility
 from spaceport.ledger.tables import accounts
 from spaceport.ledger.tables import discussions as rows
 from spaceport.ledger.tables import spaces as space_rows
@@ -41,6 +43,8 @@ MOST_OPEN = 100
 """Discussions that one account may have open in one Space."""
 MOST_OPEN_PULLS = 20
 """Pull requests that one account may have open in one Space."""
+MOST_AN_HOUR = 100
+"""Of both kinds that one account may open in one hour, in all Spaces."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def begin(
     comment.
 
     Raises `Invalid` for a title or text beyond the limits, `Conflict` when the author has too many
-    open, `NotFound` for a Space that is gone.
+    open or opened too many just now, `NotFound` for a Space that is gone.
     """
     title = check_title(title)
     _hold(tx, key)
@@ -118,6 +122,15 @@ def listed(
 def count(tx: Tx, key: SpaceKey, which: Filter = Filter()) -> int:
     query = select(func.count()).select_from(joined())
     return int(tx.execute(_filtered(query, key, which)).scalar_one())
+
+
+def opened_by(tx: Tx, author_id: str) -> int:
+    """How many an account opened where everybody can see it."""
+    open_ones = (space_rows.c.visibility == Visibility.PUBLIC, space_rows.c.deleted_at.is_(None))
+    shown = space_rows.c.discussions.is_not(False)
+    query = select(func.count()).join_from(rows, space_rows, rows.c.space_key == space_rows.c.key)
+    query = query.where(rows.c.author_id == author_id, *open_ones, shown)
+    return int(tx.execute(query).scalar_one())
 
 
 def set_title(tx: Tx, found: Discussion, title: str, actor_id: str | None) -> str | None:
@@ -211,6 +224,13 @@ def _check_open(tx: Tx, key: SpaceKey, author_id: str, *, pull_request: bool) ->
         raise Conflict(
             f"You have {most} {what} open in this Space, as many as one may.",
             hint="Close one of them first.",
+        )
+    since = (rows.c.author_id == author_id, rows.c.created_at > now() - timedelta(hours=1))
+    query = select(func.count()).select_from(rows).where(*since)
+    if int(tx.execute(query).scalar_one()) >= MOST_AN_HOUR:
+        raise Conflict(
+            f"You opened {MOST_AN_HOUR} discussions within an hour, as many as one may.",
+            hint="Go on in an hour.",
         )
 
 

@@ -266,6 +266,31 @@ def test_a_long_discussion_is_answered_without_rendering_all_of_it(
     assert said[10].rendered.startswith('<pre class="prewrap">**bold**\n**bold**')
 
 
+def test_nobody_makes_one_grow_without_end(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.space("talk-l/demo")
+    lea = Talk(hub, "talk-l", "talk-l/demo")
+    numbers = [lea.begin(), lea.api.create_pull_request(title="Pull", **lea.here).num]
+    monkeypatch.setattr(discussion_entries, "MOST_ENTRIES", 2)
+    for number in numbers:
+        here = {"discussion_num": number, **lea.here}
+        lea.api.change_discussion_status(new_status="closed", **here)
+        for call in (
+            lambda here=here: lea.api.change_discussion_status(new_status="open", **here),
+            lambda here=here: lea.api.rename_discussion(new_title="Other", **here),
+            lambda number=number: lea.comment(number),
+        ):
+            refused(409, call, "2 entries")
+        assert len(lea.details(number).events) == 2
+
+
+def test_a_profile_tells_how_many_somebody_opened(hub: Hub) -> None:
+    hub.space("talk-m/demo")
+    hub.space("talk-m/secret", visibility="private")
+    for space in ("talk-m/demo", "talk-m/secret"):
+        Talk(hub, "talk-m", space).begin()
+    assert hub.api("talk-guest").get_user_overview("talk-m").num_discussions == 1
+
+
 def test_they_follow_a_rename_and_no_copy_has_them(hub: Hub) -> None:
     hub.space("talk-k/demo")
     kim = Talk(hub, "talk-k", "talk-k/demo")

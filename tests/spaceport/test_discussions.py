@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from spaceport.errors import Conflict, Invalid, NotFound, SpaceportError
 from spaceport.ledger import Ledger, accounts, discussion_size, discussions, events, spaces
 from spaceport.ledger import discussion_entries as entries
 from spaceport.ledger import tables as t
 from spaceport.ledger.accounts import Account
+from spaceport.ledger.columns import now
 from spaceport.ledger.discussion_entries import EntryKind
 from spaceport.ledger.discussions import Discussion, Filter, Status
 from spaceport.ledger.events import EventKind
-from spaceport.ledger.spaces import Space
+from spaceport.ledger.spaces import Space, Visibility
 from tests.spaceport.conftest import add_space
 
 
@@ -236,6 +239,61 @@ def test_limits_of_one_account_and_of_one_discussion(
     comment(ada)
     with pytest.raises(Conflict, match="3 comments within an hour"):
         comment(ada)
+
+
+def test_an_account_opens_so_many_in_an_hour(
+    ledger: Ledger, space: Space, ada: Account, bob: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discussions, "MOST_AN_HOUR", 2)
+    for pull in (False, True):
+        made = begin(ledger, space, bob, pull=pull)
+        with ledger.write() as tx:
+            discussions.set_status(tx, made, Status.CLOSED, bob.id)
+    with pytest.raises(Conflict, match="2 discussions within an hour"):
+        begin(ledger, space, bob)
+    begin(ledger, space, ada)
+    with ledger.write() as tx:
+        long_ago = now() - timedelta(hours=2)
+        tx.execute(t.discussions.update().values(created_at=long_ago))
+    begin(ledger, space, bob)
+
+
+def test_a_full_one_takes_no_further_changes(
+    ledger: Ledger, space: Space, bob: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entries, "MOST_ENTRIES", 2)
+    made = begin(ledger, space, bob)
+    with ledger.write() as tx:
+        discussion_size.check_entries(tx, space.key, made.number)
+        discussions.set_title(tx, made, "Another", bob.id)
+        with pytest.raises(Conflict, match="2 entries"):
+            discussion_size.check_entries(tx, space.key, made.number)
+
+
+def test_what_somebody_opened_counts_where_everybody_sees_it(
+    ledger: Ledger, space: Space, ada: Account, bob: Account
+) -> None:
+    with ledger.write() as tx:
+        secret = add_space(tx, ada, "secret", Visibility.PRIVATE)
+    begin(ledger, space, bob)
+    begin(ledger, secret, bob)
+    begin(ledger, space, ada)
+    with ledger.write() as tx:
+        assert discussions.opened_by(tx, bob.id) == 1
+        discussions.set_wanted(tx, space.key, False)
+        assert discussions.opened_by(tx, bob.id) == 0
+
+
+def test_they_end_with_their_space(ledger: Ledger, space: Space, ada: Account) -> None:
+    with ledger.write() as tx:
+        other = add_space(tx, ada, "other")
+    begin(ledger, space, ada)
+    kept = begin(ledger, other, ada)
+    with ledger.write() as tx:
+        tx.execute(t.spaces.delete().where(t.spaces.c.key == space.key))
+    with ledger.read() as tx:
+        for table in (t.discussions, t.discussion_entries):
+            assert set(tx.execute(select(table.c.space_key)).scalars()) == {kept.space_key}
 
 
 def test_earlier_texts_count_for_what_a_discussion_may_hold(

@@ -93,12 +93,17 @@ async def files(visit: Visit) -> web.StreamResponse:
 
 
 async def set_pull_status(
-    visit: Visit, space: Space, number: int, status: Status, text: str
+    visit: Visit, space: Space, number: int, status: Status, text: str = ""
 ) -> None:
     """Open or close it, and say why."""
     by = By(visit.actor, visit.request.remote or "")
     if text.strip():
         entries.check_text(text)
+
+    def check(tx: Tx) -> None:
+        discussions.check_status(tx, discussions.get(tx, space, number), status)
+
+    await visit.read(check)
     await pulls_of(visit).set_status(by, space, number, status)
     if text.strip():
         await visit.write(lambda tx: discussions.comment(tx, visit.actor, space, number, text))

@@ -9,7 +9,7 @@ from aiohttp import web
 from hub import discussions
 from hub.pulls import By, PullRequests
 from hub.web.pages.discussion import back, number_of, show
-from hub.web.pages.pull import pulls_of
+from hub.web.pages.pull import pulls_of, set_pull_status
 from hub.web.visit import Visit
 from spaceport.authorize import Action, Denied
 from spaceport.errors import SpaceportError
@@ -27,13 +27,15 @@ async def merge(visit: Visit) -> web.StreamResponse:
 
 async def publish(visit: Visit) -> web.StreamResponse:
     """`POST .../publish`: a draft is ready to be looked at, and merged."""
-    return await _do(visit, lambda pulls, by, space, n: pulls.set_status(by, space, n, Status.OPEN))
+    return await _do(
+        visit, lambda pulls, by, space, n: set_pull_status(visit, space, n, Status.OPEN)
+    )
 
 
 async def redraft(visit: Visit) -> web.StreamResponse:
     """`POST .../draft`: it is not to be merged yet."""
     return await _do(
-        visit, lambda pulls, by, space, n: pulls.set_status(by, space, n, Status.DRAFT)
+        visit, lambda pulls, by, space, n: set_pull_status(visit, space, n, Status.DRAFT)
     )
 
 

@@ -16,7 +16,9 @@ from gitserver.content import TooLarge
 from hub import previews
 from hub.pulls_shown import PullsShown
 from spaceport.addresses import page_path
+from spaceport.ledger import discussion_entries
 from spaceport.ledger import discussions as ledger
+from spaceport.ledger.discussion_entries import Entry
 from spaceport.ledger.discussion_rows import Discussion, Status
 from spaceport.push import MAIN
 from tests.hub.web.conftest import Site, Visitor
@@ -68,6 +70,10 @@ class Desk:
     def one(self, number: int = 1) -> Discussion:
         with self.site.context.ledger.read() as tx:
             return ledger.get(tx, self.space.key, number)
+
+    def entries(self) -> list[Entry]:
+        with self.site.context.ledger.read() as tx:
+            return discussion_entries.of(tx, self.space.key, 1)
 
     def main(self) -> str:
         return self.site.context.content.refs(self.space.key)[MAIN]
@@ -158,7 +164,9 @@ def test_closed_its_commits_can_be_deleted_for_good(site: Site, tmp_path: Path) 
     assert desk.guest.get(f"{one}/files").status == 200
 
 
-def test_a_draft_again_and_what_is_refused_is_told(site: Site, tmp_path: Path) -> None:
+def test_a_draft_again_and_what_is_refused_is_told(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     desk = Desk(site, "desk-d", tmp_path)
     one = desk.open()
     desk.propose(app__py="x\n")
@@ -168,6 +176,12 @@ def test_a_draft_again_and_what_is_refused_is_told(site: Site, tmp_path: Path) -
     assert desk.guest.post(f"{one}/publish").status == 303
     assert desk.guest.post(f"{one}/draft").status == 303
     assert desk.one().status is Status.DRAFT
+    with monkeypatch.context() as patch:
+        patch.setattr(discussion_entries, "MOST_ENTRIES", len(desk.entries()))
+        for path, said in (("publish", "as many as one may"), ("draft", "is draft already")):
+            again = desk.guest.post(f"{one}/{path}")
+            assert again.status == 400 and said in again.text
+        assert desk.one().status is Status.DRAFT
     refused = desk.owner.post(f"{one}/merge", head=desk.one().head or "")
     assert refused.status == 400 and "is a draft" in refused.text
     talk = desk.guest.post(desk.tab, title="Only words", text="").location
@@ -278,7 +292,7 @@ def test_a_person_opens_comments_and_closes_with_the_mouse(site: Site, tmp_path:
     desk = Desk(site, "desk-walk", tmp_path)
     with site.browser("desk-guest") as page:
         page.goto(f"{site.url}/spaces/desk-walk/demo")
-        page.get_by_role("link", name="Community").click()
+        page.get_by_role("link", name="Community", exact=True).click()
         page.get_by_role("link", name="New discussion").click()
         page.get_by_label("Title").fill("By hand")
         page.get_by_label("Text").fill("Some *words*")
