@@ -6,16 +6,18 @@ from dataclasses import replace
 
 import pytest
 
+from config.git import GitSettings
 from config.previews import PreviewSettings
 from hooks.preview_keeper import PreviewKeeper
 from hooks.pull_keeper import PullKeeper
+from hooks.push_hooks import PushHooks
 from spaceport.ledger import discussion_entries, discussions, previews, pulls, spaces
 from spaceport.ledger.discussion_entries import EntryKind
 from spaceport.ledger.discussions import Discussion, Status
 from spaceport.pools import Pools
 from spaceport.push import MAIN, ZERO, Push, Reach, RefUpdate
 from spaceport.stage import Wanted
-from tests.hooks.conftest import Desk, add_account, git
+from tests.hooks.conftest import PLACES, Desk, add_account, git
 
 PULL = "refs/pr/1"
 CONTRIBUTOR = Reach(False, frozenset({PULL}))
@@ -158,3 +160,14 @@ def test_a_head_that_comes_while_another_is_noted_is_not_run(desk: Desk, bob: st
     desk.hooks.announce(by_contributor)
     assert (now(desk).trusted, previewed(desk)) == (False, {})
     assert now(desk).head != trusted
+
+
+def test_contributors_leave_room_for_who_may_write(desk: Desk, bob: str) -> None:
+    present = sum(file.stat().st_size for file in desk.bare.rglob("objects/**/*") if file.is_file())
+    settings = GitSettings(repository_bytes=present * 3 // 2)
+    desk.hooks = PushHooks(desk.ledger, desk.repositories, PLACES, settings=settings)
+    push = replace(desk.push_of(desk.commit("small"), PULL), detail={"pack_bytes": "1"})
+    assert desk.judged(replace(push, reach=WRITER)) == []
+    [refused] = desk.judged(replace(push, reach=CONTRIBUTOR))
+    assert refused.reason == "the repository would become too large"
+    assert "is for who may write" in refused.message
