@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from gitserver.refs import Refs
 from gitserver.repositories import Repositories
 from hooks.pull_requests import commits_since, merged_by, news_of, note_pulls
@@ -9,6 +11,8 @@ from spaceport.ledger import Ledger, discussions, pulls
 from spaceport.ledger.discussions import Discussion
 from spaceport.names import SpaceKey
 from spaceport.push import ZERO, RefUpdate
+
+logger = logging.getLogger(__name__)
 
 MOST_REMEMBERED = 10_000
 
@@ -25,7 +29,14 @@ class PullKeeper:
         """Look at all Spaces that have any; those of which the ledger did not know something."""
         with self._ledger.read() as tx:
             keys = pulls.with_active(tx)
-        return [key for key in keys if self._repositories.exists(key) and self.keep(key)]
+        return [key for key in keys if self._repositories.exists(key) and self._kept(key)]
+
+    def _kept(self, key: SpaceKey) -> bool:
+        try:
+            return self.keep(key)
+        except Exception:
+            logger.exception("the pull requests of %s could not be compared with its refs", key)
+            return False
 
     def keep(self, key: SpaceKey) -> bool:
         """Note what the refs of one Space say and the ledger does not; whether there was any."""

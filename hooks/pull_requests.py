@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gitserver.history import Commit
+from gitserver.objects.entry import BadObject
 from gitserver.objects.parting import TooFar, since
-from gitserver.objects.store import Objects
+from gitserver.objects.store import NoSuchObject, Objects, ObjectTooLarge
 from gitserver.repositories import Repositories
-from spaceport.errors import NotFound
 from spaceport.ledger import Ledger, discussion_entries, discussions, pulls
 from spaceport.ledger.database import Tx
 from spaceport.ledger.discussions import Discussion
@@ -112,12 +112,13 @@ def merged_by(commits: Iterable[Commit], head: str) -> str | None:
 def commits_since(
     repositories: Repositories, key: SpaceKey, tip: str, known: Iterable[str]
 ) -> list[Commit] | None:
-    """What `tip` has and none of `known` has, the latest first; None if it takes too long."""
+    """What `tip` has and none of `known` has, the latest first; None if it takes too long, or the
+    history cannot be read: a push is noted all the same."""
     ids = [bytes.fromhex(oid) for oid in known if oid != ZERO]
     with Objects(repositories.path(key) / "objects") as objects:
         try:
             return since(objects, bytes.fromhex(tip), ids, time.monotonic() + SECONDS)
-        except (TooFar, NotFound):
+        except (TooFar, NoSuchObject, BadObject, ObjectTooLarge):
             return None
 
 

@@ -7,9 +7,9 @@ the ledger is noted there (`hooks.pull_requests`), so that it is the same whoeve
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from aiohttp import web
@@ -69,6 +69,7 @@ class PullRequests:
     def __init__(self, context: HubContext, commits: Commits) -> None:
         self._context = context
         self._commits = commits
+        self._running: set[asyncio.Task[Any]] = set()
         self._merging: WeakValueDictionary[tuple[SpaceKey, int], asyncio.Lock] = (
             WeakValueDictionary()
         )
@@ -79,10 +80,14 @@ class PullRequests:
     async def open(
         self, by: By, space: Space, title: str, text: str = "", *, base: str = MAIN
     ) -> Discussion:
-        """An empty draft; its ref begins where `base` (a whole ref) is.
+        """An empty draft; its ref begins where `base` (a whole ref) is. Once begun it goes on, also
+        when the caller is cancelled.
 
         Raises `Denied`, `NotFound` for a base that is not there, and what `discussions.begin` does.
         """
+        return await self._to_the_end(self._open(by, space, title, text, base))
+
+    async def _open(self, by: By, space: Space, title: str, text: str, base: str) -> Discussion:
         start = (await self._refs(space)).get(base)
         if start is None:
             raise NotFound(f"There is no branch {base.removeprefix('refs/heads/')!r} here.")
@@ -91,15 +96,21 @@ class PullRequests:
         try:
             pusher = await self.pusher(by, space)
             require(await self._commits.move_refs(space.key, pusher, [update]))
-        except BaseException:
-            await self._write(pulls.withdraw, found)
+        except Exception:
+            await self._withdraw(space, found)
             raise
         return await self.get(space, found.number)
 
     async def open_with(
         self, by: By, space: Space, proposal: Proposal
     ) -> tuple[Discussion, CommitResult]:
-        """One that is open, with a commit. Raises as `open` and `Commits.commit` do."""
+        """One that is open, with a commit. Raises as `open` and `Commits.commit` do, and goes on as
+        `open` does."""
+        return await self._to_the_end(self._open_with(by, space, proposal))
+
+    async def _open_with(
+        self, by: By, space: Space, proposal: Proposal
+    ) -> tuple[Discussion, CommitResult]:
         found = await self._begin(by, space, proposal.title, proposal.text, proposal.base)
         request = CommitRequest(
             proposal.operations,
@@ -111,8 +122,8 @@ class PullRequests:
         )
         try:
             done = await self._commits.commit(space.key, await self.pusher(by, space), request)
-        except BaseException:
-            await self._write(pulls.withdraw, found)
+        except Exception:
+            await self._withdraw(space, found)
             raise
         await self._write(_publish, found)
         return await self.get(space, found.number), done
@@ -207,6 +218,17 @@ class PullRequests:
             return discussions.begin(tx, space.key, author, title, text, base=base, draft=True)
 
         return await self._write(begin)
+
+    async def _withdraw(self, space: Space, found: Discussion) -> None:
+        """Unless its ref came into being all the same: the number must not be used again then."""
+        if found.ref not in await self._refs(space):
+            await self._write(pulls.withdraw, found)
+
+    async def _to_the_end(self, work: Coroutine[Any, Any, T]) -> T:
+        task = asyncio.ensure_future(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
 
     async def _refs(self, space: Space) -> dict[str, str]:
         return await self._context.pools.run("git", self._context.content.refs, space.key)

@@ -15,4 +15,6 @@ def check_repository_size(push: Push, present: int, more: int, limit: int) -> Ve
         "allowed.\nMove large files to git-lfs (git lfs migrate import --everything "
         "--above=1MB), or remove them from the history, then push again."
     )
+    if not push.reach.branches:
+        text += "\nThe rest of the room is for who may write to this Space."
     return refuse_all(push, "the repository would become too large", text)

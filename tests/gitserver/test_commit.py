@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from config.git import GitSettings
+from gitserver.building import NewObjects
 from gitserver.changes import (
     AddFile,
     AddLines,
@@ -26,7 +27,7 @@ from gitserver.receive.conclude import Concluder, Pusher
 from gitserver.repositories import Repositories
 from spaceport.errors import Invalid, NotFound
 from spaceport.pools import Pools
-from spaceport.push import MAIN, ZERO, RefUpdate, Rejection
+from spaceport.push import MAIN, ZERO, Reach, RefUpdate, Rejection
 from tests.gitserver.writing import ANN, KEY, RecordingHooks, fsck, git
 
 ME = Pusher("ann", "127.0.0.1")
@@ -215,3 +216,25 @@ async def test_lines_of_many_at_once_are_all_kept(room: Room) -> None:
     await asyncio.gather(*(room.commit(AddLines("rules", (line,), 1000)) for line in lines))
     head = room.repositories.head(KEY)
     assert head is not None and sorted(text(room, head, "rules").splitlines()) == lines
+
+
+@pytest.mark.req("11.12")
+async def test_all_refs_move_or_none_and_one_may_only_be_compared(room: Room) -> None:
+    later = await room.commit(AddFile("one", b"1"))
+    reach = Reach(True, frozenset({"refs/pr/1"}))
+    pusher = Pusher("ann", "127.0.0.1", reach=reach)
+    made = RefUpdate("refs/pr/1", ZERO, room.first)
+    assert not any((await room.commits.move_refs(KEY, pusher, [made])).refs.values())
+    new = NewObjects()
+    tree = room.content.commit(KEY, later).tree
+    merge = new.commit(tree, (later, room.first), ANN, "Merge")
+    move = RefUpdate(MAIN, later, merge)
+    for seen, pushes in ((later, 0), (room.first, 1)):
+        before = len(room.hooks.announced)
+        compared = RefUpdate("refs/pr/1", seen, seen)
+        report = await room.commits.publish_all(KEY, pusher, [move, compared], new)
+        assert [bool(reason) for reason in report.refs.values()] == [not pushes] * 2
+        assert ("stale info" in report.refs.values()) is not bool(pushes)
+        assert len(room.hooks.announced) - before == pushes
+    assert room.hooks.announced[-1].updates == (move,)
+    assert room.content.refs(KEY) == {MAIN: merge, "refs/pr/1": room.first}

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from dataclasses import replace
 
 import pytest
 
+from config.git import GitSettings
 from config.previews import PreviewSettings
 from hooks.preview_keeper import PreviewKeeper
 from hooks.pull_keeper import PullKeeper
+from hooks.push_hooks import PushHooks
+from hooks.reconcile import HeadReconciler
 from spaceport.ledger import discussion_entries, discussions, previews, pulls, spaces
 from spaceport.ledger.discussion_entries import EntryKind
 from spaceport.ledger.discussions import Discussion, Status
 from spaceport.pools import Pools
 from spaceport.push import MAIN, ZERO, Push, Reach, RefUpdate
 from spaceport.stage import Wanted
-from tests.hooks.conftest import Desk, add_account, git
+from tests.hooks.conftest import PLACES, Desk, add_account, git
+from tests.waiting import aeventually
 
 PULL = "refs/pr/1"
 CONTRIBUTOR = Reach(False, frozenset({PULL}))
@@ -158,3 +164,41 @@ def test_a_head_that_comes_while_another_is_noted_is_not_run(desk: Desk, bob: st
     desk.hooks.announce(by_contributor)
     assert (now(desk).trusted, previewed(desk)) == (False, {})
     assert now(desk).head != trusted
+
+
+def test_contributors_leave_room_for_who_may_write(desk: Desk, bob: str) -> None:
+    present = sum(file.stat().st_size for file in desk.bare.rglob("objects/**/*") if file.is_file())
+    settings = GitSettings(repository_bytes=present * 3 // 2)
+    desk.hooks = PushHooks(desk.ledger, desk.repositories, PLACES, settings=settings)
+    push = replace(desk.push_of(desk.commit("small"), PULL), detail={"pack_bytes": "1"})
+    assert desk.judged(replace(push, reach=WRITER)) == []
+    [refused] = desk.judged(replace(push, reach=CONTRIBUTOR))
+    assert refused.reason == "the repository would become too large"
+    assert "is for who may write" in refused.message
+
+
+@pytest.mark.req("DUR-06")
+async def test_the_reconciler_looks_at_pull_requests_too(desk: Desk, bob: str) -> None:
+    head = desk.commit("one")
+    desk.push(PULL)
+    reconciler = HeadReconciler(desk.ledger, desk.repositories, Pools(), every=0.05)
+    running = asyncio.create_task(reconciler.run())
+    try:
+        await aeventually(lambda: now(desk).head == head)
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+
+def test_a_history_that_cannot_be_read_keeps_no_push_from_the_ledger(desk: Desk, bob: str) -> None:
+    before = desk.head()
+    head = desk.commit("one")
+    pushed(desk, CONTRIBUTOR)
+    lost = RefUpdate(MAIN, "1" * 40, before)  # nobody has the commit that it says it comes from
+    assert desk.hooks.announce(Push(desk.space.key, desk.author, (lost,)))
+    desk.commit("two")
+    push = replace(desk.push(PULL), reach=CONTRIBUTOR)
+    broken = replace(push, updates=(replace(push.updates[0], old="1" * 40),))
+    assert "Pull request 1" in "".join(desk.hooks.announce(broken))
+    assert now(desk).head == push.updates[0].new != head

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from hub.pulls import MergeConflicts
+from gitserver.changes import AddFile
+from gitserver.commit import CommitResult
+from hub.pulls import MergeConflicts, Proposal
 from spaceport.authorize import Denied
 from spaceport.errors import Conflict, Forbidden, NotFound
 from spaceport.ledger import discussion_entries, discussions, events, spaces
@@ -281,3 +284,32 @@ def test_a_space_may_take_none(hub: Hub, tmp_path: Path) -> None:
     with hub.context.ledger.write() as tx:
         discussions.set_wanted(tx, space.key, True)
     clone.pushed("refs/pr/1")
+
+
+def test_who_hangs_up_has_proposed_all_the_same(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    space = hub.space("pilar/demo")
+    pulls, who = actions(hub), by(hub, "pascal")
+    start = ref(hub, space, MAIN) or ""
+    proposal = Proposal("Mine", "", "Mine", start, [AddFile("x.txt", b"x")])
+    commit = pulls._commits.commit
+
+    async def hang_up() -> None:
+        begun, gone = asyncio.Event(), asyncio.Event()
+
+        async def slowly(*args: Any) -> CommitResult:
+            begun.set()
+            await gone.wait()
+            return await commit(*args)
+
+        monkeypatch.setattr(pulls._commits, "commit", slowly)
+        task = asyncio.ensure_future(pulls.open_with(who, space, proposal))
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        gone.set()
+        await asyncio.wait(set(pulls._running))
+
+    hub.run(hang_up())
+    found = present(hub, space, 1)
+    assert (found.status, found.head) == (Status.OPEN, ref(hub, space, "refs/pr/1"))

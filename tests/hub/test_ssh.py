@@ -18,7 +18,7 @@ import pytest
 from config.settings import Settings
 from hub.ssh import Taken, start_ssh
 from spaceport.errors import Misconfigured
-from tests.e2e.server import Server
+from tests.e2e.server import Server, git
 from tests.hub.conftest import make_context
 from tests.waiting import eventually
 
@@ -156,6 +156,62 @@ def test_large_files_over_ssh(server: Server, tmp_path: Path) -> None:
     assert server.request("POST", path, headers=headers, body=write).status in (401, 403)
     server.cli("key", "remove", "lena", key_id)
     assert server.request("POST", path, headers=headers, body=sent).status in (401, 403)
+
+
+@pytest.mark.req("11.12", "11.13", "180")
+def test_a_contributor_pushes_to_their_pull_request(server: Server, tmp_path: Path) -> None:
+    """With the stock git-lfs, over SSH; and to nothing else."""
+    server.create_space("uta/site", "static")
+    token, client = server.user("ulf"), Client(server, tmp_path)
+    server.cli("key", "add", "ulf", f"{client.key}.pub")
+    work, url = tmp_path / "w", client.url("uta/site")
+    assert client.git("clone", "-q", url, "w").returncode == 0
+    refused = client.git("push", "origin", "HEAD:refs/pr/1", cwd=work)
+    assert refused.returncode != 0  # there is none yet, and they may only read
+    lines = [{"key": "header", "value": {"summary": "Better"}},
+             {"key": "file", "value": {"path": "new.txt", "content": "new"}}]  # fmt: skip
+    proposed = server.request(
+        "POST", "/api/spaces/uta/site/commit/main?create_pr=1",
+        headers={"Authorization": f"Bearer {token}"},
+        body="\n".join(map(json.dumps, lines)).encode(),
+    )  # fmt: skip
+    assert proposed.json()["pullRequestUrl"].endswith("/spaces/uta/site/discussions/1")
+    before = server.api("GET", "/api/spaces/uta/site", "uta").json()["sha"]
+    client.git("fetch", "-q", "origin", "refs/pr/1", cwd=work)
+    client.git("checkout", "-q", "FETCH_HEAD", cwd=work)
+    client.git("lfs", "install", "--local", cwd=work)
+    client.git("lfs", "track", "*.bin", cwd=work)
+    (work / "a.bin").write_bytes(bytes(range(256)) * 20_000)
+    (work / "README.md").write_text(README)
+    client.git("add", "-A", cwd=work)
+    client.git("commit", "-qm", "large", cwd=work)
+    pushed = client.git("push", "origin", "HEAD:refs/pr/1", cwd=work)
+    assert pushed.returncode == 0, pushed.stderr
+    assert "Pull request 1" in pushed.stderr
+    for to in ("refs/heads/main", "refs/heads/new"):
+        refused = client.git("push", "origin", f"HEAD:{to}", cwd=work)
+        assert refused.returncode != 0 and "HEAD:refs/pr/1" in refused.stderr
+    head = client.git("rev-parse", "HEAD", cwd=work).stdout.strip()
+    shown = server.api("GET", "/api/spaces/uta/site/revision/refs%2Fpr%2F1", "uta")
+    assert shown.json()["sha"] == head
+    assert server.api("GET", "/api/spaces/uta/site", "uta").json()["sha"] == before
+    assert server.api("GET", "/api/spaces/uta/site/previews", "uta").json() == []
+
+    asked = [*client.words, "-p", str(port_of(server)), "git@127.0.0.1"]
+    given = subprocess.run(
+        [*asked, "git-lfs-authenticate spaces/uta/site.git upload"], capture_output=True
+    )
+    headers = {**json.loads(given.stdout)["header"], "Content-Type": "application/vnd.git-lfs+json"}
+    locks, body = "/spaces/uta/site.git/info/lfs/locks", json.dumps({"path": "README.md"}).encode()
+    assert server.request("POST", locks, headers=headers, body=body).status == 403
+
+    keeper = tmp_path / "keeper"
+    git("clone", "-q", server.remote("uta/site"), str(keeper), cwd=tmp_path)
+    git("pull", "-q", "--ff-only", "origin", "refs/pr/1", cwd=keeper)
+    assert "Pull request 1 is merged" in git("push", "origin", "main", cwd=keeper).stderr
+    eventually(lambda: server.runtime("uta/site").get("sha") == head, timeout=60)
+    server.reaches("uta/site", "RUNNING")
+    assert "new" in server.visit("uta/site", "/new.txt").text
 
 
 @pytest.mark.req("API-08")
