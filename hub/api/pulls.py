@@ -15,6 +15,7 @@ from hub.api.body import Body, OwnBody
 from hub.api.call import Call, answer
 from hub.api.errors import ApiError
 from hub.api.targets import by, pulls_of
+from spaceport.authorize import Action
 from spaceport.ledger import Tx
 from spaceport.ledger import discussion_entries as entries
 from spaceport.ledger.discussion_entries import Entry
@@ -50,6 +51,7 @@ async def pull_json(call: Call, found: Discussion) -> dict[str, Any]:
 
 async def set_status(call: Call, found: Discussion, status: Status, text: str) -> Entry:
     """Open or close it, and say why. Raises `Conflict` when it is so already."""
+    await pulls_of(call).may(by(call), Action.CHANGE, call.space, found.number)
     await call.read(lambda tx: discussions.check_status(tx, found, status))
     if text.strip():
         entries.check_text(text)

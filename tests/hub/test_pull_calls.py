@@ -120,6 +120,9 @@ def test_the_commits_of_a_closed_one_are_deleted_for_good(hub: Hub) -> None:
         return hub.wire.ask("DELETE", path, token=who.token).status
 
     assert delete(Talk(hub, "prc-other", "prc-d/demo")) == 403
+    other = Talk(hub, "prc-other", "prc-d/demo")
+    for status in ("open", "closed"):
+        assert other.post(f"{number}/status", {"status": status}).status == 403
     assert delete(owner) == 409 and ref(hub, space, f"refs/pr/{number}") is not None
     here: dict[str, Any] = {"discussion_num": number, **guest.here}
     closed = guest.api.change_discussion_status(new_status="closed", comment="Not now", **here)

@@ -100,10 +100,8 @@ async def set_pull_status(
     if text.strip():
         entries.check_text(text)
 
-    def check(tx: Tx) -> None:
-        discussions.check_status(tx, discussions.get(tx, space, number), status)
-
-    await visit.read(check)
+    found = await pulls_of(visit).may(by, Action.CHANGE, space, number)
+    await visit.read(lambda tx: discussions.check_status(tx, found, status))
     await pulls_of(visit).set_status(by, space, number, status)
     if text.strip():
         await visit.write(lambda tx: discussions.comment(tx, visit.actor, space, number, text))
