@@ -86,12 +86,12 @@ def test_a_build_is_followed_from_its_first_line_to_its_end(hub: Hub) -> None:
 
 
 def test_the_real_client_reads_both_logs(hub: Hub) -> None:
-    api, space = hub.api("pam"), hub.space("pam/demo")
+    api, space = hub.api("log-pam"), hub.space("log-pam/demo")
     build = queue_build(hub, space)
     with writer(hub, space, "build", build.id) as log:
         log.write("building\nbuilt\n")
     end(hub, build, BuildState.SUCCEEDED)
-    assert list(api.fetch_space_logs("pam/demo", build=True)) == ["building\n", "built\n"]
+    assert list(api.fetch_space_logs("log-pam/demo", build=True)) == ["building\n", "built\n"]
     with hub.context.ledger.write() as tx:
         built = builds.get(tx, build.id)
         assert built is not None
@@ -102,12 +102,12 @@ def test_the_real_client_reads_both_logs(hub: Hub) -> None:
         log.write("started\n")
     with hub.context.ledger.write() as tx:
         replicas.move(tx, replica, ReplicaState.GONE)
-    assert list(api.fetch_space_logs("pam/demo", follow=True)) == ["started\n"]
+    assert list(api.fetch_space_logs("log-pam/demo", follow=True)) == ["started\n"]
 
 
 def test_a_stream_waits_for_the_first_build(hub: Hub) -> None:
-    space = hub.space("quinn/demo")
-    stream = Stream(hub, "/api/spaces/quinn/demo/logs/build", hub.token("quinn"))
+    space = hub.space("log-quinn/demo")
+    stream = Stream(hub, "/api/spaces/log-quinn/demo/logs/build", hub.token("log-quinn"))
     build = queue_build(hub, space)
     with writer(hub, space, "build", build.id) as log:
         log.write("at last\n")
@@ -119,13 +119,13 @@ def test_a_stream_waits_for_the_first_build(hub: Hub) -> None:
 
 @pytest.mark.req("API-07")
 def test_a_revoked_reader_is_shown_out(hub: Hub) -> None:
-    space = hub.space("rosa/demo")
+    space = hub.space("log-rosa/demo")
     queue_build(hub, space)
-    text = hub.token("rosa")
+    text = hub.token("log-rosa")
     with hub.context.ledger.read() as tx:
         token = tokens.find(tx, text)
     assert token is not None
-    stream = Stream(hub, "/api/spaces/rosa/demo/logs/build", text)
+    stream = Stream(hub, "/api/spaces/log-rosa/demo/logs/build", text)
     assert stream.answer.readline() == b"data:\n"
     with hub.context.ledger.write() as tx:
         tokens.revoke(tx, token.account_id, token.id)
