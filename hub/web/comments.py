@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from time import thread_time
 
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
@@ -17,8 +18,13 @@ from hub.web.code import MAX_LINE
 from hub.web.hostile import visible
 from hub.web.markdown import Place, clean, make_parser
 
-BUDGET = 512 * 1024
+BUDGET = 256 * 1024
 """Characters of Markdown that are rendered for one answer; what comes after is shown as typed."""
+SECONDS = 1.0
+"""Of work for one answer; what is not rendered by then is shown as typed. Some texts are made to
+take long, so that characters alone tell too little."""
+CACHED = 16 * 1024
+"""Characters of what is worth remembering."""
 
 _REFERENCE = re.compile(
     r"(?<![\w/@#&.-])(?:@(?P<name>[A-Za-z0-9](?:-?[A-Za-z0-9]){0,95})|#(?P<number>[1-9]\d{0,8})\b)"
@@ -29,7 +35,7 @@ def render_comment(text: str, space_path: str) -> Markup:
     """HTML that runs nothing and asks no other host for anything, whatever the text holds."""
     if any(len(line) > MAX_LINE for line in text.split("\n")):
         return as_typed(text)
-    return _rendered(text, space_path)
+    return _remembered(text, space_path) if len(text) <= CACHED else _rendered(text, space_path)
 
 
 def as_typed(text: str) -> Markup:
@@ -38,18 +44,24 @@ def as_typed(text: str) -> Markup:
 
 
 def renderer(space_path: str, budget: int = BUDGET) -> Callable[[str], Markup]:
-    """Renders the comments of one answer, as long as there is time left for it."""
-    left = budget
+    """Renders the comments of one answer as long as there is time for it; used in one thread."""
+    left, end = budget, thread_time() + SECONDS
 
     def render(text: str) -> Markup:
         nonlocal left
         left -= len(text)
-        return render_comment(text, space_path) if left >= 0 else as_typed(text)
+        if left < 0 or thread_time() > end:
+            return as_typed(text)
+        return render_comment(text, space_path)
 
     return render
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
+def _remembered(text: str, space_path: str) -> Markup:
+    return _rendered(text, space_path)
+
+
 def _rendered(text: str, space_path: str) -> Markup:
     place = Place(space_path, "main", site_paths=True)
     return clean(_PARSER.render(text, {"space": space_path}), place)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from time import thread_time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.web import comments
 from hub.web.comments import as_typed, render_comment, renderer
 from tests.hub.web.payloads import PAYLOADS
 from tests.hub.web.test_markdown import audit
@@ -86,3 +88,21 @@ def test_what_costs_too_much_is_shown_as_typed() -> None:
     assert "<strong>" in render(text)
     assert render(text) == '<pre class="prewrap">**bold** &lt;b&gt;x&lt;/b&gt;</pre>'
     assert render_comment("x" * 20_000, SPACE).startswith('<pre class="prewrap">xxx')
+
+
+@pytest.mark.req("WEB-16")
+def test_an_answer_stops_rendering_when_it_worked_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    worked = [10.0]
+    monkeypatch.setattr(comments, "thread_time", lambda: worked[0])
+    render = renderer(SPACE)
+    assert "<strong>" in render("**x**")
+    worked[0] += comments.SECONDS + 0.1
+    assert render("**x**") == as_typed("**x**")
+
+
+@pytest.mark.req("WEB-16")
+def test_texts_that_are_made_to_take_long_cost_one_answer_little() -> None:
+    render, before = renderer(SPACE, budget=1 << 30), thread_time()
+    for _ in range(20):
+        render("[\n" * 30_000)  # more than a second of work alone
+    assert thread_time() - before < 8
