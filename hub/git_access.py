@@ -22,6 +22,8 @@ ACTIONS = {
 }
 PASSWORD_HINT = "Use an access token as the password; account passwords do not open git."  # noqa: S105
 
+PROPOSE = "To propose a change, open a pull request, and push to that"
+
 
 def reach_of(tx: Tx, actor: Actor, space: Space) -> Reach:
     """What somebody may push to: who may not write, only the pull requests that are theirs."""
@@ -74,7 +76,10 @@ class LedgerAccess:
             if space is not None and service is Service.RECEIVE_PACK:
                 reach = reach_of(tx, actor, space)
         if space is None or not (decision.allowed or reach.pulls):
-            return Refusal(decision.status, decision.message)
+            message = decision.message
+            if resource is not None and authorize(actor, Action.CONTRIBUTE, resource).allowed:
+                message += f". {PROPOSE}"
+            return Refusal(decision.status, message)
         return Admission(
             space.key,
             actor_id=actor.id,

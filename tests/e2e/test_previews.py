@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
@@ -146,3 +147,33 @@ def test_a_kill_between_ref_and_ledger_loses_none(server: Server) -> None:
     server.start()
     eventually(lambda: "lost" in work.listed(), timeout=30)
     work.shows("lost", "found")
+
+
+@pytest.mark.req("11.12", "11.13", "180")
+def test_a_pull_request_is_run_when_a_writer_vouches_for_it(server: Server) -> None:
+    work = Work(server, "ada/open")
+    page = {"path": "index.html", "content": "<p>strange</p>"}
+    lines = [{"key": "header", "value": {"summary": "Better"}}, {"key": "file", "value": page}]
+    proposed = server.request(
+        "POST",
+        "/api/spaces/ada/open/commit/main?create_pr=1",
+        headers={"Authorization": f"Bearer {server.user('eve')}"},
+        body="\n".join(map(json.dumps, lines)).encode(),
+    )
+    assert proposed.status == 200, proposed.text
+    asked = server.api("POST", "/api/spaces/ada/open/previews", "ada", {"ref": "refs/pr/1"})
+    assert (asked.status, work.listed()) == (409, {})
+    host = f"ada-open--pr-1.localhost:{server.port}"
+    assert server.get("/", host=host).status == 404
+    git("fetch", "-q", "origin", "refs/pr/1", cwd=work.folder)
+    git("checkout", "-q", "FETCH_HEAD", cwd=work.folder)
+    (work.folder / "index.html").write_text("<p>looked at</p>")
+    git("commit", "-qam", "Looked at", cwd=work.folder)
+    told = git("push", "origin", "HEAD:refs/pr/1", cwd=work.folder).stderr
+    assert f"http://{host}" in told and work.stage("refs/pr/1") == "SLEEPING"
+    work.shows("refs/pr/1", "looked at")
+    assert "<p>main</p>" in server.visit("ada/open").text
+    git("push", "origin", "HEAD:main", cwd=work.folder)
+    eventually(lambda: work.listed() == {}, timeout=30)
+    eventually(lambda: server.get("/", host=host).status == 404, timeout=30)
+    eventually(lambda: "<p>looked at</p>" in server.visit("ada/open").text, timeout=60)

@@ -32,7 +32,7 @@ def batch(hub: Hub, id: str, token: str, size: int) -> Answer:
 
 
 def test_git_lfs_sends_to_a_pull_request(hub: Hub, tmp_path: Path) -> None:
-    space = hub.space("rosa/demo")
+    space = hub.space("rosa/proposed")
     opened(hub, "ralf", space)
     clone = Clone.of(hub, "ralf", space, tmp_path)
     done(clone.folder, "lfs", "install", "--local")
@@ -62,7 +62,7 @@ def test_the_client_proposes_a_large_file(
 ) -> None:
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", not by_xet)
     monkeypatch.setenv("HF_XET_CACHE", str(tmp_path / "xet-cache"))
-    id = f"rita/demo-{by_xet}".lower()
+    id = f"rita/proposed-{by_xet}".lower()
     space, api = hub.space(id), hub.api(f"ruben-{by_xet}".lower())
     data = os.urandom(12 * MIB)
     proposed = api.upload_file(

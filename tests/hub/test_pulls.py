@@ -31,13 +31,13 @@ def heads_moved(hub: Hub, space: Space) -> int:
 
 @pytest.mark.req("11.12", "11.13", "180")
 def test_a_contributor_pushes_to_their_own_and_it_is_merged(hub: Hub, tmp_path: Path) -> None:
-    space = hub.space("paula/demo")
+    space = hub.space("paula/proposed")
     found = opened(hub, "peter", space, "A greeting")
     assert (found.number, found.ref, found.head) == (1, "refs/pr/1", None)
     clone = Clone.of(hub, "peter", space, tmp_path)
     commit = clone.commit("greeting.txt", "hello\n", "Greet")
     said = clone.pushed("refs/pr/1")
-    assert "Pull request 1" in said and "/spaces/paula/demo/discussions/1" in said
+    assert "Pull request 1" in said and "/spaces/paula/proposed/discussions/1" in said
     now = present(hub, space, 1)
     assert (now.head, now.trusted, now.status) == (commit, False, Status.OPEN)
     with hub.context.ledger.read() as tx:
@@ -71,10 +71,11 @@ def test_a_contributor_pushes_to_their_own_and_it_is_merged(hub: Hub, tmp_path: 
 
 
 def test_contributors_reach_nothing_else(hub: Hub, tmp_path: Path) -> None:
-    space = hub.space("pia/demo")
+    space = hub.space("pia/proposed")
     clone = Clone.of(hub, "pete", space, tmp_path)
     clone.commit("x.txt", "x\n")
-    assert "403" in clone.refused("refs/pr/1")  # none of theirs: they may read only
+    told = clone.refused("refs/pr/1")  # none is theirs yet: they may read only
+    assert "403" in told and "open a pull request" in told
     opened(hub, "pete", space)
     other = opened(hub, "paul", space)
     said = clone.refused("refs/heads/main")
@@ -97,7 +98,7 @@ def test_contributors_reach_nothing_else(hub: Hub, tmp_path: Path) -> None:
 
 
 def test_only_who_asks_for_it_fetches_one(hub: Hub, tmp_path: Path) -> None:
-    space = hub.space("pola/demo")
+    space = hub.space("pola/proposed")
     opened(hub, "pit", space)
     clone = Clone.of(hub, "pit", space, tmp_path)
     commit = clone.commit("x.txt", "x\n")
@@ -110,7 +111,7 @@ def test_only_who_asks_for_it_fetches_one(hub: Hub, tmp_path: Path) -> None:
 
 
 def test_closed_and_deleted_and_reopened(hub: Hub, tmp_path: Path) -> None:
-    space = hub.space("petra/demo")
+    space = hub.space("petra/proposed")
     opened(hub, "piet", space)
     clone = Clone.of(hub, "piet", space, tmp_path)
     clone.commit("x.txt", "x\n")
@@ -140,7 +141,7 @@ def test_closed_and_deleted_and_reopened(hub: Hub, tmp_path: Path) -> None:
 
 @pytest.mark.req("11.12")
 def test_what_was_merged_by_hand_is_merged(hub: Hub, tmp_path: Path) -> None:
-    space = hub.space("pam/demo")
+    space = hub.space("pam/proposed")
     opened(hub, "pim", space)
     opened(hub, "pim", space)
     clone = Clone.of(hub, "pim", space, tmp_path)
@@ -167,7 +168,7 @@ def test_what_was_merged_by_hand_is_merged(hub: Hub, tmp_path: Path) -> None:
 
 
 def test_conflicts_are_told_by_file_and_mended_by_a_push(hub: Hub, tmp_path: Path) -> None:
-    space = hub.space("polly/demo")
+    space = hub.space("polly/proposed")
     keeper, clone = (Clone.of(hub, name, space, tmp_path) for name in ("polly", "pelle"))
     keeper.commit("app.py", "one\n")
     keeper.pushed("refs/heads/main")
@@ -196,7 +197,7 @@ def test_conflicts_are_told_by_file_and_mended_by_a_push(hub: Hub, tmp_path: Pat
 
 
 def test_of_two_merges_one_wins_and_others_wait_their_turn(hub: Hub, tmp_path: Path) -> None:
-    space = hub.space("paco/demo")
+    space = hub.space("paco/proposed")
     clone = Clone.of(hub, "pedro", space, tmp_path)
     for number in (1, 2, 3):
         opened(hub, "pedro", space, f"File {number}")
@@ -220,7 +221,7 @@ def test_of_two_merges_one_wins_and_others_wait_their_turn(hub: Hub, tmp_path: P
 
 
 def test_a_merge_is_of_what_was_looked_at(hub: Hub, tmp_path: Path) -> None:
-    space = hub.space("perla/demo")
+    space = hub.space("perla/proposed")
     opened(hub, "per", space)
     clone = Clone.of(hub, "per", space, tmp_path)
     looked = clone.commit("x.txt", "x\n")
@@ -242,7 +243,7 @@ def test_a_merge_is_of_what_was_looked_at(hub: Hub, tmp_path: Path) -> None:
 
 
 def test_drafts_wait_and_an_empty_one_changes_nothing(hub: Hub) -> None:
-    space = hub.space("pina/demo")
+    space = hub.space("pina/proposed")
     pulls, keeper = actions(hub), by(hub, "pina")
     draft = hub.run(pulls.open(by(hub, "pino"), space, "Empty", "Later."))
     assert draft.status is Status.DRAFT
@@ -258,7 +259,7 @@ def test_drafts_wait_and_an_empty_one_changes_nothing(hub: Hub) -> None:
 
 
 def test_who_does_not_see_the_space_sees_nothing(hub: Hub, tmp_path: Path) -> None:
-    space = hub.space("prisca/demo", visibility="private")
+    space = hub.space("prisca/proposed", visibility="private")
     opened(hub, "prisca", space)
     pulls = actions(hub)
     with pytest.raises(Denied) as hidden:
@@ -272,7 +273,7 @@ def test_who_does_not_see_the_space_sees_nothing(hub: Hub, tmp_path: Path) -> No
 
 
 def test_a_space_may_take_none(hub: Hub, tmp_path: Path) -> None:
-    space = hub.space("pablo/demo")
+    space = hub.space("pablo/proposed")
     opened(hub, "pepe", space)
     clone = Clone.of(hub, "pepe", space, tmp_path)
     with hub.context.ledger.write() as tx:
@@ -287,7 +288,7 @@ def test_a_space_may_take_none(hub: Hub, tmp_path: Path) -> None:
 
 
 def test_who_hangs_up_has_proposed_all_the_same(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    space = hub.space("pilar/demo")
+    space = hub.space("pilar/proposed")
     pulls, who = actions(hub), by(hub, "pascal")
     start = ref(hub, space, MAIN) or ""
     proposal = Proposal("Mine", "", "Mine", start, [AddFile("x.txt", b"x")])
