@@ -21,6 +21,9 @@ from spaceport.ledger import discussion_entries as entries
 from spaceport.ledger.discussion_entries import Entry
 from spaceport.ledger.discussion_rows import Discussion, Status
 
+MOST_DIFF = 4 * 1024 * 1024
+"""Bytes of a difference that an answer holds."""
+
 
 class Merge(Body):
     comment: str = ""
@@ -103,7 +106,10 @@ def _diff(call: Call, found: Discussion) -> str:
         made = pulls_of(call).shown.difference(found)
     except TooLarge as error:
         return f"{error} {error.hint}\n"
-    return as_text(made.files).decode("utf-8", "replace")
+    text = as_text(made.files)
+    if len(text) > MOST_DIFF:  # rather none than a part that could be taken for the whole
+        return f"The difference has {len(text)} bytes; fetch {found.ref} and compare with git.\n"
+    return text.decode("utf-8", "replace")
 
 
 async def _comment(call: Call, number: int, text: str) -> None:

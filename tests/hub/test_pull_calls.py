@@ -10,6 +10,7 @@ from huggingface_hub import CommitOperationAdd, DiscussionCommit, DiscussionStat
 from huggingface_hub.errors import HfHubHTTPError
 
 from gitserver.content import TooLarge
+from hub.api import pulls
 from hub.pulls_shown import PullsShown
 from spaceport.ledger.discussions import Discussion
 from spaceport.push import MAIN
@@ -171,7 +172,7 @@ def test_a_writer_lets_one_head_run_and_no_later_one(hub: Hub) -> None:
     assert owner.post(f"{number}/trust", {"head": first}).status == 409
 
 
-def test_without_being_asked_for_the_difference_is_not_made(
+def test_a_difference_comes_when_it_is_asked_for_and_can_be_held(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub.space("prc-g/demo")
@@ -181,9 +182,12 @@ def test_without_being_asked_for_the_difference_is_not_made(
     def huge(self: PullsShown, found: Discussion) -> None:
         raise TooLarge("More than 3000 files differ.", hint="Compare with git: git diff A B")
 
-    monkeypatch.setattr(PullsShown, "difference", huge)
     path = f"/api/spaces/prc-g/demo/discussions/{number}"
     assert "diff" not in hub.wire.get(path).json()
+    commit(guest, f"refs/pr/{number}", one="line\n" * 100)
+    monkeypatch.setattr(pulls, "MOST_DIFF", 500)
+    assert "refs/pr/1 and compare with git" in hub.wire.get(f"{path}?diff=1").json()["diff"]
+    monkeypatch.setattr(PullsShown, "difference", huge)
     assert hub.wire.get(f"{path}?diff=1").json()["diff"].startswith("More than 3000 files differ")
 
 
