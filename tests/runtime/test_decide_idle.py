@@ -121,7 +121,7 @@ TABLE: list[Row] = [
     ),
     (
         "nothing is frozen while the engine does not answer",
-        view(OLD, sightings=(), engine_up=False, idle_seconds=5, freeze_after=5),
+        view(OLD, engine_up=False, idle_seconds=5, freeze_after=5),
         (),
         1.0,
     ),
