@@ -207,8 +207,11 @@ def artifact(server: Server, space: str) -> dict[str, Any]:
         return dict(json.loads(ledger.execute(query, (name,)).fetchone()[0]))
 
 
-def bare_start(server: Server, space: str) -> float:
-    """Start the same app by hand, without Spaceport, and wait for its first 200."""
+def bare_start(server: Server, space: str, *, told: bool = True) -> float:
+    """Start the same app by hand, without Spaceport, and wait for its first 200.
+
+    `told`: it knows that it is a Space, with which Gradio itself does more as it starts.
+    """
     found = artifact(server, space)
     words = ["docker", "run", "-d", "--rm", "--init", "--user", "1000:1000", "--cpus", "2"]
     words += ["--memory", "1g", "--tmpfs", "/tmp:mode=1777,exec", "--read-only"]
@@ -216,7 +219,10 @@ def bare_start(server: Server, space: str) -> float:
     words += ["--tmpfs", f"{found['home']}:uid=1000,gid=1000,mode=755,exec"]
     for mount in found["mounts"]:
         words += ["-v", f"{server.data / mount['source']}:{mount['target']}:ro"]
-    for name, value in {**found["env"], "GRADIO_SERVER_NAME": "0.0.0.0"}.items():
+    env = {**found["env"], "GRADIO_SERVER_NAME": "0.0.0.0"}
+    if told:
+        env |= {"SYSTEM": "spaces", "SPACE_ID": space}
+    for name, value in env.items():
         words += ["-e", f"{name}={value}"]
     if found["working_dir"]:
         words += ["-w", found["working_dir"]]

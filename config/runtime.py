@@ -33,7 +33,7 @@ class StartSettings(BaseModel):
         None, ge=1, description="Apps that begin at the same time; None: two for each core."
     )
     turn: float = Field(
-        20.0, gt=0, description="One that has not answered for so long lets the next one begin."
+        30.0, gt=0, description="One that has not answered for so long lets the next one begin."
     )
     build_patience: float = Field(
         10.0, ge=0, description="A build this young is awaited before an older version is started."
@@ -153,6 +153,24 @@ class MemorySettings(BaseModel):
         return self
 
 
+class CpuSettings(BaseModel):
+    """When the host's cores are busy, and unused apps are frozen before their time: an app that
+    nobody visits still takes some of a core (one of Gradio about a twentieth)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    busy: float | None = Field(
+        90.0,
+        gt=0,
+        description="Busy when for so many per cent of the last 10 seconds some work waited for a "
+        "core, where the kernel tells (PSI); None: not looked at.",
+    )
+    unused: float = Field(
+        60.0, ge=0, description="Idle seconds before an app may be frozen for that."
+    )
+    at_once: int = Field(4, ge=1, description="Apps that are frozen with each look at the memory.")
+
+
 class PrestartSettings(BaseModel):
     """Processes that wait with an SDK imported, for the next start of an app that uses it."""
 
@@ -183,6 +201,7 @@ class RuntimeSettings(BaseModel):
     container: ContainerSettings = ContainerSettings()
     storage: StorageSettings = StorageSettings()
     memory: MemorySettings = MemorySettings()
+    cpu: CpuSettings = CpuSettings()
     prestart: PrestartSettings = PrestartSettings()
     sleep_free: int | None = Field(
         2 * DAY, ge=1, description="Idle seconds after which free hardware sleeps; None: never."

@@ -38,6 +38,8 @@ def rest(view: View) -> Rest:
         if idle >= view.sleep_after:
             return Rest((steps.Sleep(),))
         waits.append(view.sleep_after - idle)
+    if not view.engine_up:
+        return Rest((), min(waits, default=None))  # what the containers do is not known
     held = tuple(_freezable(view))
     if view.freeze_after is not None and held:
         if idle < view.freeze_after:

@@ -1,4 +1,5 @@
-"""Which unused apps go down the ladder before their time when the host is short of memory; pure.
+"""Which unused apps go down the ladder before their time when the host is short of memory or its
+cores are busy; pure.
 
 The longest unused first. What can be undone at once comes first: freezing and pushing out to swap,
 for all; only then sleep, and only for what may sleep at all. Nothing that somebody uses.
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from config.catalogue import Flavor
-from config.runtime import MemorySettings
+from config.runtime import CpuSettings, MemorySettings
 from spaceport.names import SpaceKey
 
 
@@ -36,12 +37,14 @@ class Memory:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A Space that serves, where it is, and where it may be sent. `idle` in seconds."""
+    """A Space that serves, where it is, and where it may be sent. `idle` in seconds; `pauses`: it
+    would be frozen in good times, too, only later."""
 
     key: SpaceKey
     idle: float
     at: Rung
     allowed: frozenset[Rung]
+    pauses: bool = False
 
 
 def short(memory: Memory, before: bool, settings: MemorySettings) -> bool:
@@ -63,6 +66,22 @@ def demands(candidates: Iterable[Candidate], settings: MemorySettings) -> dict[S
     gentle = {one.key: rung for one in unused if (rung := _gentlest(one)) > one.at}
     asleep = {one.key: Rung.ASLEEP for one in unused if Rung.ASLEEP in one.allowed}
     return dict(list((gentle or asleep).items())[: settings.at_once])
+
+
+def busy(waited: float | None, before: bool, settings: CpuSettings) -> bool:
+    """Whether the host's cores are. `waited`: per cent of the last ten seconds in which some work
+    waited for one; `before` as in `short`."""
+    if settings.busy is None or waited is None:
+        return False
+    return waited >= (settings.busy / 2 if before else settings.busy)
+
+
+def pauses(candidates: Iterable[Candidate], settings: CpuSettings) -> dict[SpaceKey, Rung]:
+    """Who is frozen now, so that others get the cores."""
+    runs = (one for one in candidates if one.at < Rung.FROZEN and one.pauses)
+    unused = (one for one in runs if one.idle >= settings.unused and Rung.FROZEN in one.allowed)
+    longest = sorted(unused, key=lambda one: -one.idle)[: settings.at_once]
+    return {one.key: Rung.FROZEN for one in longest}
 
 
 def _gentlest(one: Candidate) -> Rung:
@@ -94,10 +113,11 @@ def memory_told(meminfo: str, pressure: str) -> Memory | None:
     if not (sizes.get("MemTotal") and sizes.get("MemAvailable")):
         return None
     total, available = (int(sizes[name][0]) * 1024 for name in ("MemTotal", "MemAvailable"))
-    return Memory(total, available, _stalled(pressure))
+    return Memory(total, available, stalled(pressure))
 
 
-def _stalled(pressure: str) -> float | None:
+def stalled(pressure: str) -> float | None:
+    """ "some avg10" of a text in /proc/pressure: per cent of the last ten seconds."""
     for line in pressure.splitlines():
         kind, *fields = line.split()
         told = dict(field.split("=", 1) for field in fields if "=" in field)

@@ -1,4 +1,5 @@
-"""Looks at the host's memory, and asks unused apps to go down the ladder while it is short."""
+"""Looks at the host's memory and cores, and asks unused apps to go down the ladder while there is
+too little."""
 
 from __future__ import annotations
 
@@ -8,8 +9,18 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from config.runtime import MemorySettings
-from runtime.pressure import Candidate, Memory, Rung, demands, memory_told, short
+from config.runtime import CpuSettings, MemorySettings
+from runtime.pressure import (
+    Candidate,
+    Memory,
+    Rung,
+    busy,
+    demands,
+    memory_told,
+    pauses,
+    short,
+    stalled,
+)
 from spaceport.names import SpaceKey
 
 logger = logging.getLogger(__name__)
@@ -26,17 +37,33 @@ def read_memory(proc: Path = Path("/proc")) -> Memory | None:
         return None
 
 
+def read_cpu(proc: Path = Path("/proc")) -> float | None:
+    """Per cent of the last ten seconds in which work waited for a core; None where the kernel does
+    not tell."""
+    try:
+        return stalled((proc / "pressure" / "cpu").read_text())
+    except OSError:
+        return None
+
+
 class Relief:
     """What is demanded of each Space now. Forgotten when there is memory again: what went down
     stays down until it is used, and comes up by its use alone."""
 
     def __init__(
-        self, settings: MemorySettings, read: Callable[[], Memory | None] = read_memory
+        self,
+        settings: MemorySettings,
+        read: Callable[[], Memory | None] = read_memory,
+        cpu: CpuSettings | None = None,
+        read_cpu: Callable[[], float | None] = read_cpu,
     ) -> None:
         self._settings = settings
         self._read = read
+        self._cpu = cpu or CpuSettings()
+        self._read_cpu = read_cpu
         self._demands: dict[SpaceKey, Rung] = {}
         self.short = False
+        self.busy = False
 
     def demand(self, key: SpaceKey) -> Rung:
         return self._demands.get(key, Rung.RUNNING)
@@ -54,9 +81,20 @@ class Relief:
 
     def look(self, candidates: Callable[[], Iterable[Candidate]]) -> tuple[SpaceKey, ...]:
         """Whom to poke."""
-        memory = self._read()
-        if memory is None:
+        memory, waited = self._read(), self._read_cpu()
+        if memory is not None:
+            self._note_memory(memory)
+        self.busy = busy(waited, self.busy, self._cpu)
+        if not self.short and not self.busy:
+            self._demands.clear()
             return ()
+        there = list(candidates())
+        found = pauses(there, self._cpu) if self.busy else {}
+        found |= demands(there, self._settings) if self.short else {}
+        self._demands.update(found)
+        return tuple(found)
+
+    def _note_memory(self, memory: Memory) -> None:
         was, self.short = self.short, short(memory, self.short, self._settings)
         if self.short != was:
             free = 100 * memory.available / memory.total
@@ -67,9 +105,3 @@ class Relief:
                 else "enough again",
                 free,
             )
-        if not self.short:
-            self._demands.clear()
-            return ()
-        found = demands(candidates(), self._settings)
-        self._demands.update(found)
-        return tuple(found)

@@ -25,7 +25,7 @@ from runtime.prestart.keeper import Keeper
 from runtime.prices import price_now
 from runtime.proxy.routes import Route
 from runtime.publisher import Publish, Publisher
-from runtime.relief import Relief, read_memory
+from runtime.relief import Relief, read_cpu, read_memory
 from runtime.secret_files import SecretFiles
 from runtime.storage.keeping import Storage
 from runtime.storage.needs import Sources
@@ -76,6 +76,7 @@ class Supervisor:
         cleanup: Callable[[SpaceKey], None] = _nothing_to_clean,
         sources: Sources | None = None,
         read_memory: Callable[[], Memory | None] = read_memory,
+        read_cpu: Callable[[], float | None] = read_cpu,
     ) -> None:
         """`publish` takes each new table of routes, on the loop. `cleanup` removes what a deleted
         Space left on disk before its row goes; it blocks and may be called again. `space_host`
@@ -102,7 +103,7 @@ class Supervisor:
             storage=Storage(ledger, data, settings.storage, sources),
             host=self._host,
             turns=Turns(self._places, settings.start.turn, traffic.awaited),
-            relief=Relief(settings.memory, read_memory),
+            relief=Relief(settings.memory, read_memory, settings.cpu, read_cpu),
             began=time.time(),
         )
         self._keeper = Keeper(self._tools)

@@ -107,6 +107,7 @@ def candidate_of(view: View, tools: Tools) -> Candidate | None:
             can_freeze=tools.host.can_freeze and not refused,
             can_reclaim=tools.host.can_reclaim,
         ),
+        pauses=use.freeze_after is not None,
     )
 
 

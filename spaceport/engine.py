@@ -1,7 +1,7 @@
 """What a container engine must do, as data and one Protocol.
 
 Implemented by `runtime.engine.docker` and `runtime.engine.process`; used by the builder (throwaway
-steps, images) and the runtime (apps). Both implementations pass `tests/contracts/test_engine.py`.
+steps, images) and the runtime (apps). Both implementations pass `tests/contracts/test_engine_*.py`.
 All calls block: run them on the `engine` thread pool.
 """
 

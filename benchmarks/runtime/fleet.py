@@ -6,7 +6,7 @@ import sqlite3
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,9 +95,9 @@ class Fleet:
         if (pushed := self.server.push(space, source)).returncode:
             raise SystemExit(pushed.stderr)
 
-    def run(self, name: str, count: int, code: str) -> list[str]:
-        """Push the same to so many Spaces; return their names once all of them run."""
-        names = [f"{name}-{number}" for number in range(count)]
+    def run(self, name: str, numbers: Iterable[int], code: str) -> list[str]:
+        """Push the same to a Space for each number; return their names once all of them run."""
+        names = [f"{name}-{number}" for number in numbers]
         for one in names:
             self.push(one, code)
         for one in names:

@@ -22,7 +22,7 @@ SETTLED = {"RUNNING", "SLEEPING", "PAUSED"}
 def run(fleet: Fleet, report: Report, options: argparse.Namespace) -> None:
     count = options.killed
     fleet.start(freeze=5)
-    names = fleet.run("small", count, small_app("1"))
+    names = fleet.run("small", range(count), small_app("1"))
     running, held, asleep, paused = (names[part::4] for part in range(4))
     for name in running:
         asked(fleet, name, "hardware", {"flavor": "cpu-upgrade"})

@@ -17,6 +17,7 @@ from hub.api.call import Call
 from hub.api.errors import ApiError
 from hub.api.streams import KEEP_ALIVE, open_stream
 from hub.metrics.meter import Meter, Requests, Sample, look, measurable
+from hub.metrics.of_gpus import as_told
 from runtime.placement import Placement
 from runtime.proxy.latency import quantile
 from spaceport.authorize import Action
@@ -48,7 +49,7 @@ def metric(looks: deque[Sample], cpus: float) -> dict[str, Any]:
         "disk_used_bytes": now.usage.disk,
         "rx_bps": _rate(before.usage.received, now.usage.received, seconds),
         "tx_bps": _rate(before.usage.sent, now.usage.sent, seconds),
-        "gpus": {},
+        "gpus": as_told(now.gpus),
         "replica": now.replica,
         "requests_per_second": round((now.requests.total - before.requests.total) / seconds, 1),
         "requests_total": now.requests.total,
@@ -111,4 +112,7 @@ async def _look(call: Call, meter: Meter, replica: Replica) -> Sample | None:
     if usage is None:
         return None
     counted = Requests(*meter.visits.visits(call.space.key))
-    return Sample(asyncio.get_running_loop().time(), replica.id, usage, counted)
+    now = asyncio.get_running_loop().time()
+    given = Placement.from_json(replica.placement).gpus
+    cards = await call.context.pools.run("dial", meter.gpus.look, given) if given else ()
+    return Sample(now, replica.id, usage, counted, cards)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from hub.metrics.of_gpus import GpuMeter, GpuUse
 from spaceport.engine import Engine, NoSuchContainer, Usage
 from spaceport.ledger.replicas import Replica
 from spaceport.names import SpaceKey
@@ -42,6 +43,7 @@ class Meter:
 
     engine: Engine
     visits: Visits
+    gpus: GpuMeter = field(default_factory=GpuMeter)
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Sample:
     replica: str
     usage: Usage
     requests: Requests
+    gpus: tuple[GpuUse, ...] = ()
 
 
 def measurable(alive: Sequence[Replica]) -> Replica | None:

@@ -1,4 +1,4 @@
-"""Images from Dockerfiles by BuildKit: by a docker command, and by the API alone."""
+"""Images: from Dockerfiles by BuildKit, by a docker command and by the API alone; from folders."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from config.engine import EngineSettings
 from runtime.engine.base_tree import ensure_base
 from runtime.engine.docker_engine import DockerEngine
 from spaceport.engine import ContainerSpec, EngineDown, EngineRefused, ImageBuild
+from tests.contracts.conftest import Rig
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.engine
@@ -161,3 +162,29 @@ def test_secrets_are_mounted_and_leave_no_trace(built: Bench) -> None:
     client = built.engine._connection.client
     assert secret not in str(client.history(image)) + str(client.inspect_image(image))
     assert not list(Path("/dev/shm").glob("spaceport-build-*"))
+
+
+def test_a_folder_becomes_an_image(rig: Rig, tmp_path: Path) -> None:
+    reference = f"spaceport-test:{tmp_path.name}".lower().replace("_", "-")[:60]
+    tree = tmp_path / "tree"
+    for folder in ("usr/bin", "proc", "dev", "tmp", "etc", "sys", "home/user"):
+        (tree / folder).mkdir(parents=True)
+    (tree / "bin").symlink_to("usr/bin")
+    (tree / "etc" / "resolv.conf").touch()
+    (tree / "usr" / "bin" / "sh").write_bytes(Path("/usr/bin/busybox").read_bytes())
+    (tree / "usr" / "bin" / "sh").chmod(0o755)
+    assert not rig.engine.has_image(reference)
+    rig.engine.import_tree(tree, reference, {"PATH": "/usr/bin", "SAYING": 'a "b" $c\\d'})
+    try:
+        assert rig.engine.has_image(reference)
+        command = ("sh", "-c", 'echo "$SAYING"')
+        assert rig.printed("", image=reference, command=command) == ['a "b" $c\\d']
+    finally:
+        rig.engine.remove_image(reference)
+    assert not rig.engine.has_image(reference)
+    rig.engine.remove_image(reference)
+
+
+def test_what_no_registry_has_cannot_be_pulled(rig: Rig) -> None:
+    assert not rig.engine.pull("spaceport.invalid/never:was")
+    assert not rig.engine.pull("spaceport.invalid/never:was")

@@ -74,7 +74,7 @@ def test_a_library_is_imported_only_at_its_home(library: str) -> None:
 
 
 def test_no_file_has_two_subjects() -> None:
-    files = [file for package in (*FLOORS, "benchmarks") for file in sources(package)]
+    files = [file for package in (*FLOORS, "benchmarks", "tests") for file in sources(package)]
     long = {
         str(file.relative_to(ROOT)): lines
         for file in files

@@ -45,6 +45,7 @@ from spaceport.ledger.spaces import Space, Visibility
 from spaceport.pools import Pools
 from spaceport.roles import Grant, TokenRole
 from spaceport.sdk import Sdk
+from tests.hub.matrix import Cast, make_cast
 from tests.hub.wire import Wire, free_port
 
 if TYPE_CHECKING:
@@ -185,3 +186,9 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     thread.join(20)
     context.pools.close()
     context.ledger.close()
+
+
+@pytest.fixture(scope="session")
+def cast(hub: Hub) -> Cast:
+    """Everybody who could ask for something, and a Space of each visibility."""
+    return make_cast(hub)

@@ -16,6 +16,9 @@ from runtime.engine.process_engine import ProcessEngine
 from runtime.engine.process_probe import tools
 from tests.runtime.world import World
 
+# What they assert is told in full, as in a test.
+pytest.register_assert_rewrite("tests.runtime.settling", "tests.runtime.views")
+
 
 @pytest.fixture(scope="session")
 def docker_engine() -> Iterator[DockerEngine]:

@@ -30,7 +30,7 @@ from spaceport.names import new_key
 from spaceport.sdk import Sdk
 from spaceport.stage import Wanted
 from spaceport.states import BuildState, ReplicaState
-from tests.runtime.test_decide_model import OWNER, DictEngine, plain_tools
+from tests.runtime.dict_engine import OWNER, DictEngine, plain_tools
 
 AT_ONCE = RuntimeSettings(
     stop=StopSettings(drain=0, drain_least=0, drain_end=0),

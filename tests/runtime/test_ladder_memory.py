@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from config.runtime import MemorySettings
+from config.runtime import CpuSettings, MemorySettings
 from runtime.pressure import Memory
 from spaceport.states import ReplicaState
 from tests.runtime.test_ladder import SOON, app, serving
@@ -47,6 +47,21 @@ async def test_frozen_then_swapped_out_then_answering_again(
         finally:
             for handle in world.containers():
                 world.engine.remove(handle)
+
+
+async def test_with_busy_cores_unused_apps_are_frozen_early(either: World) -> None:
+    world = either
+    key, waited = world.space(), 0.0
+    world.read_cpu = lambda: waited
+    cpu = CpuSettings(unused=SOON)
+    async with serving(world, freeze_after=3600, memory=QUICK_LOOKS, cpu=cpu) as host:
+        world.push(key, app("one"))
+        await host.serves(key, b"one 0")
+        waited = 99.0
+        await host.freezes(key)
+        waited = 0.0
+        assert world.stage(key) == "RUNNING"
+        assert await host.ask(key) == (200, b"one 0")
 
 
 @pytest.mark.req("RUN-12")

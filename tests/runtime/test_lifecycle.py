@@ -16,8 +16,8 @@ import pytest
 from runtime.view import Room
 from spaceport.cause import Cause, Failure
 from spaceport.ledger import Ledger, spaces
+from tests.runtime.dict_engine import shared_ledger
 from tests.runtime.lifecycle import Life, Standing
-from tests.runtime.test_decide_model import shared_ledger
 
 Happens = Callable[[Life], object]
 DAY = 86_400

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from config.catalogue import Catalogue
-from config.runtime import MemorySettings
-from runtime.pressure import Candidate, Memory, Rung, allowed, demands, memory_told, short
+from config.runtime import CpuSettings, MemorySettings
+from runtime.pressure import (
+    Candidate,
+    Memory,
+    Rung,
+    allowed,
+    busy,
+    demands,
+    memory_told,
+    pauses,
+    short,
+)
 from runtime.relief import Relief
 from runtime.use import Use, hastened
 
 GIB = 1024**3
+CPU = CpuSettings(busy=90, unused=30, at_once=2)
 SETTINGS = MemorySettings(low=0.1, enough=0.2, stalled=10, unused=30, at_once=2)
 RUNNING, FROZEN, SWAPPED, ASLEEP = Rung
 ALL = frozenset({FROZEN, SWAPPED, ASLEEP})
@@ -82,6 +95,30 @@ def test_where_a_space_may_be_sent() -> None:
     assert allowed(GPU, sleeps=False, can_freeze=True, can_reclaim=True) == set()
 
 
+@pytest.mark.parametrize(
+    ("waited", "before", "expected"),
+    [(89.9, False, False), (90.0, False, True), (45.0, True, True), (44.9, True, False)],
+)
+def test_busy_cores(waited: float, before: bool, expected: bool) -> None:
+    assert busy(waited, before, CPU) is expected
+
+
+def test_cores_are_not_looked_at_where_nothing_tells_or_nobody_wants_it() -> None:
+    assert not busy(None, True, CPU)
+    assert not busy(100.0, True, CpuSettings(busy=None))
+
+
+def test_only_what_would_be_frozen_in_good_times_pauses_for_busy_cores() -> None:
+    (works,) = one("works", 99)
+    rests = replace(works, key="rests", pauses=True)
+    assert pauses([works, rests], CPU) == {"rests": FROZEN}
+    assert pauses([replace(rests, idle=29), replace(rests, at=FROZEN)], CPU) == {}
+    assert pauses([replace(rests, allowed=frozenset({ASLEEP}))], CPU) == {}
+    assert pauses([replace(rests, allowed=frozenset())], CPU) == {}
+    later = [replace(rests, key=name, idle=idle) for name, idle in (("a", 40), ("b", 60))]
+    assert pauses([*later, rests], CPU) == {"rests": FROZEN, "b": FROZEN}
+
+
 def test_what_is_demanded_comes_before_its_time_and_never_later() -> None:
     use = Use(100, sleep_after=20, freeze_after=None, swap_after=300)
     assert hastened(use, RUNNING, SETTINGS) == use
@@ -100,9 +137,20 @@ def test_what_the_kernel_tells() -> None:
 
 def test_demands_end_with_the_shortage() -> None:
     told = [memory(0.05), memory(0.15), memory(0.5)]
-    relief = Relief(SETTINGS, lambda: told.pop(0))
+    relief = Relief(SETTINGS, lambda: told.pop(0), CPU, lambda: None)
     assert relief.look(lambda: one("a", 99)) == ("a",)
     assert relief.look(lambda: ()) == ()
     assert relief.demand("a") is SWAPPED
     assert relief.look(lambda: one("a", 99)) == ()
+    assert relief.demand("a") is RUNNING
+
+
+def test_busy_cores_freeze_what_is_unused_until_they_are_free_again() -> None:
+    waited = [95.0, 50.0, 10.0]
+    relief = Relief(SETTINGS, lambda: None, CPU, lambda: waited.pop(0))
+    (unused,) = one("a", 99)
+    assert relief.look(lambda: [replace(unused, pauses=True)]) == ("a",)
+    assert relief.look(lambda: [replace(unused, pauses=True, at=FROZEN)]) == ()
+    assert relief.demand("a") is FROZEN
+    assert relief.look(lambda: ()) == ()
     assert relief.demand("a") is RUNNING

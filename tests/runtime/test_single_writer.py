@@ -15,7 +15,7 @@ from spaceport.ledger.overview import Overview
 from spaceport.ledger.volumes import Disk, held_disk
 from spaceport.states import ReleaseState, ReplicaState
 from tests.runtime.rows import KEY, NOW, ago, build, release, replica, space
-from tests.runtime.test_decide import runs
+from tests.runtime.views import runs
 
 PENDING, LIVE, FAILED = ReleaseState.PENDING, ReleaseState.LIVE, ReleaseState.FAILED
 DISK = Disk("d" * 24, "1" * 24, KEY, None, "small", 20 << 30, NOW)

@@ -136,6 +136,7 @@ class World:
     tables: list[RouteTable] = field(default_factory=list)
     supervisor: Supervisor | None = None
     read_memory: Callable[[], Memory | None] = read_memory
+    read_cpu: Callable[[], float | None] = lambda: 0.0  # else other tests would have a say
     proxy: Proxy | None = None  # then it counts what is in flight, and serves the routes
 
     def __post_init__(self) -> None:
@@ -168,6 +169,7 @@ class World:
             traffic=self.proxy or self.traffic,
             cleanup=self.cleaned.append,
             read_memory=self.read_memory,
+            read_cpu=self.read_cpu,
         )
         self._task = asyncio.create_task(self.supervisor.run())
         return self.supervisor

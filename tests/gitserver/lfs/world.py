@@ -25,7 +25,7 @@ from hub.create_space import NewSpace, create_space
 from runtime.proxy.handover import only_for_the_hub
 from runtime.proxy.server import Proxy
 from spaceport.actor import SYSTEM
-from spaceport.ledger import accounts, memberships
+from spaceport.ledger import accounts, memberships, spaces
 from spaceport.ledger.spaces import Visibility
 from spaceport.roles import OrgRole
 from spaceport.sdk import Sdk
@@ -127,6 +127,13 @@ def team(hub: Hub, org: str, names: tuple[str, ...]) -> tuple[str, str]:
     return hub.token("lock-ann"), hub.token("lock-bob")
 
 
+def key_of(hub: Hub, name: str) -> str:
+    """The key of a Space of tess."""
+    with hub.context.ledger.read() as tx:
+        found = spaces.search(tx, author="tess", text=f"tess/{name}")
+    return found[0].key
+
+
 # -- requests ------------------------------------------------------------------------------------
 
 
@@ -207,6 +214,10 @@ def process_memory(pid: int | str = "self") -> int:
     status = Path(f"/proc/{pid}/status").read_text()
     (line,) = [line for line in status.splitlines() if line.startswith("RssAnon:")]
     return int(line.split()[1]) * 1024
+
+
+def stored(hub: Hub, oid: str) -> bool:
+    return hub.context.large.store.size(oid) is not None
 
 
 def left_behind(hub: Hub) -> list[str]:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.gitserver.plain.world import Case, World
+from tests.gitserver.plain.world import Same, World
 from tests.gitserver.reading import fast_import
 
-Same = Callable[[Case], Any]
 VERSIONS = ("0", "1", "2")
 
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import urllib.error
 import urllib.request
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from gitserver import pktline
 from gitserver.pktline import DELIM_PKT, FLUSH_PKT, parse_all
-from tests.gitserver.plain.world import Case, World
+from tests.gitserver.plain.world import Same, World
 
-Same = Callable[[Case], Any]
 FLUSH, DELIM = "0000", "0001"
 
 

@@ -143,6 +143,16 @@ _PROGRESS = re.compile(r"(Enumerating|Counting|Compressing|Total|Resolving|Unpac
 _QUARANTINE = re.compile(r"\S*/tmp_objdir-[\w-]+")
 
 Case = Callable[[World], object]
+Same = Callable[[Case], Any]  # the fixture `same`
+
+
+def after(world: World, repo: Path | None = None) -> object:
+    """What the server has in the end: refs, soundness, nothing left over."""
+    where = repo or world.repo
+    git_dir = where if (where / "HEAD").exists() else where / ".git"
+    left = [path.name for path in (git_dir / "objects").glob("tmp_*")]
+    left += [path.name for path in git_dir.rglob("*.lock") if path.name != "spaceport.lock"]
+    return world.refs(where), world.sound(where), left
 
 
 @dataclass
