@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from posixpath import normpath
 from urllib.parse import quote, unquote
 
@@ -14,7 +15,9 @@ from markupsafe import Markup
 from hub.web.code import MAX_LINE, fence
 from hub.web.hostile import mark_hidden
 
-MAX_BYTES = 1024 * 1024
+MAX_BYTES = 256 * 1024
+"""A text made to take long takes some seconds of a core at this size, and then is remembered."""
+_REMEMBERED = 64
 
 _TAGS = set(
     """a b blockquote br code dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr i img ins kbd li ol p
@@ -79,6 +82,11 @@ def render(text: str, place: Place) -> Markup:
     """HTML that runs nothing and asks no other host for anything, whatever the text holds."""
     if len(text) > MAX_BYTES or any(len(line) > MAX_LINE for line in text.split("\n")):
         return Markup("<p>This README is too large to be shown here.</p>")
+    return _rendered(text, place)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _rendered(text: str, place: Place) -> Markup:
     return clean(_PARSER.render(text), place)
 
 
