@@ -17,6 +17,9 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
+TRIES = 3
+UNRESOLVABLE = 1
+"""uv's exit code for versions that cannot be had; its other errors have others."""
 LINK_FROM = 1024 * 1024
 """Larger files of the repository (models, media) are no part of a package: links will do."""
 
@@ -28,13 +31,24 @@ def main(job_folder: Path) -> int:
         _copy_code(job["code"], job["app"])
         os.chdir(job["app"])
     status = uv.make_environment()
-    if status == 0 and not job["lock"]:
-        status = uv.resolve()
     if status == 0:
-        status = uv.install(job["lock"])
+        status = uv.install(job["lock"]) if job["lock"] else _resolve_and_install(uv)
     if status == 0 and job["bytecode"]:
         status = _bytecode(job, job_folder)
     return status
+
+
+def _resolve_and_install(uv: _Uv) -> int:
+    """An index of several servers may name a new release, and not have it when it is fetched."""
+    for left in reversed(range(TRIES)):
+        status = uv.resolve()
+        if status:
+            return status
+        status = uv.install("")
+        if status != UNRESOLVABLE or not left:
+            return status
+        print("The package index changed meanwhile: asking it once more.", flush=True)
+    return UNRESOLVABLE
 
 
 class _Uv:
