@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -49,6 +50,7 @@ class Client:
         self.server = server
         self.folder = folder
         self.key = folder / "id"
+        self.passing = TemporaryDirectory()  # git-lfs leaves there what held its sockets
         subprocess.run(
             ["ssh-keygen", "-q", "-N", "", "-t", "ed25519", "-f", self.key, "-C", "laptop"],
             check=True,
@@ -73,7 +75,7 @@ class Client:
             cwd=cwd or self.folder,
             env={"PATH": "/usr/bin:/bin", "GIT_SSH_COMMAND": " ".join(self.words),
                  "GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@example.org",
-                 "HOME": str(self.folder),
+                 "HOME": str(self.folder), "TMPDIR": self.passing.name,
                  "GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@example.org"},
             capture_output=True,
             text=True,

@@ -214,7 +214,7 @@ def program(world: World, **more: str) -> Iterator[tuple[str, subprocess.Popen[s
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(world.root)],
         stdout=subprocess.PIPE,
-        env={**os.environ, **more},
+        env={**os.environ, "TMPDIR": str(world.root.parent), **more},
         text=True,
     )
     try:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from config.git import GitSettings
@@ -81,6 +82,8 @@ class SshPlace:
     folder: Path
     loop: asyncio.AbstractEventLoop
     services: Services
+    passing: TemporaryDirectory[str] = field(default_factory=TemporaryDirectory)
+    """git-lfs leaves there what held its sockets."""
 
     @property
     def url(self) -> str:
@@ -125,7 +128,11 @@ class SshPlace:
 
     def env(self, key: Path, *options: str) -> dict[str, str]:
         """For git: the client above."""
-        return {"GIT_SSH_COMMAND": " ".join(self.ssh(key, *options)), "GIT_SSH_VARIANT": "ssh"}
+        return {
+            "GIT_SSH_COMMAND": " ".join(self.ssh(key, *options)),
+            "GIT_SSH_VARIANT": "ssh",
+            "TMPDIR": self.passing.name,
+        }
 
     def limits(self) -> SshLimits:
         return self.services.settings.limits
