@@ -39,18 +39,22 @@ CALL = "/gradio_api/call"
 CANARY = "canary-5d1e8a90"
 
 
-@pytest.mark.parametrize("kind", ["docker", "process"])
+@pytest.mark.parametrize("kind", [pytest.param("docker", marks=pytest.mark.engine), "process"])
 def test_a_gradio_app_is_the_same_in_a_process_that_waited(
-    kind: str, spaceport: Server, new_server: Callable[..., Server], tmp_path: Path
+    kind: str,
+    request: pytest.FixtureRequest,
+    new_server: Callable[..., Server],
+    tmp_path: Path,
 ) -> None:
     if kind == "process" and shutil.which("bwrap") is None:
         pytest.skip("bubblewrap is not installed")
     settings = {"TOTAL": "1", "QUIET": "0"}
     more = {f"SPACEPORT__RUNTIME__PRESTART__{name}": value for name, value in settings.items()}
     server = new_server(kind, **more)
-    server.stop()
-    share_packages(spaceport, server)
-    server.start()
+    if kind == "docker":
+        server.stop()
+        share_packages(request.getfixturevalue("spaceport"), server)
+        server.start()
     engine = choose(kind, EngineSettings(), server.data, instance_of(server))
     server.user("ada")
     server.create_space("ada/waited", "gradio")
