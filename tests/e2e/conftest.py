@@ -85,6 +85,8 @@ def new_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
 
     yield make
     for server in made:
+        server.stop()  # all of them, also where an engine that is gone ends the loop below
+    for server in made:
         remove_leftovers(server)
 
 
