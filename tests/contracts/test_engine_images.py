@@ -157,11 +157,12 @@ def test_secrets_are_mounted_and_leave_no_trace(built: Bench) -> None:
         with pytest.raises(EngineRefused, match="needs secrets"):
             built.build(dockerfile, secrets={"TOKEN": secret})
         return
+    others = set(Path("/dev/shm").glob("spaceport-build-*"))
     image = built.build(dockerfile, secrets={"TOKEN": secret}, no_cache=True)
     assert any(secret[::-1].splitlines()[-1] in line for line in built.lines)
     client = built.engine._connection.client
     assert secret not in str(client.history(image)) + str(client.inspect_image(image))
-    assert not list(Path("/dev/shm").glob("spaceport-build-*"))
+    assert set(Path("/dev/shm").glob("spaceport-build-*")) <= others
 
 
 def test_a_folder_becomes_an_image(rig: Rig, tmp_path: Path) -> None:
