@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +15,7 @@ from runtime.engine.docker_connection import Connection
 from runtime.engine.docker_networks import Networks
 from runtime.engine.dockerfile import adapt
 from runtime.engine.live_output import LastLines
+from runtime.engine.private_folder import private_folder, remove_abandoned
 from spaceport.engine import LABEL_INSTANCE, Cancelled, EngineRefused, ImageBuild, Output
 
 _SECRET_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
@@ -37,6 +33,7 @@ class DockerBuilds:
         self._instance = instance
         self._client: Client | None = None
         self._looked = False
+        remove_abandoned()
 
     def available(self) -> bool:
         """Whether a docker command here can build; without one, builds have no secrets."""
@@ -115,16 +112,3 @@ def write_dockerfile(build: ImageBuild, engine_version: str, folder: Path) -> Pa
     if ignore.is_file() and ignore.resolve().is_relative_to(build.context.resolve()):
         shutil.copyfile(ignore, folder / "Dockerfile.dockerignore")
     return target
-
-
-@contextmanager
-def private_folder() -> Iterator[Path]:
-    """Ours alone, in memory where the machine has a place for that, gone afterwards."""
-    memory = Path("/dev/shm")  # noqa: S108  the folder in it is made with a random name and 0700
-    usable = memory.is_dir() and os.access(memory, os.W_OK)
-    folder = Path(tempfile.mkdtemp(prefix="spaceport-build-", dir=memory if usable else None))
-    try:
-        yield folder
-    finally:
-        with contextlib.suppress(OSError):
-            shutil.rmtree(folder)
